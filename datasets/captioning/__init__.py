@@ -1,0 +1,97 @@
+"""Image captioning data: `load("demo", "train")` and its likes; README.md has a card for each.
+
+A source is one file here with a function `examples(split, ...) -> (count, generate)`: how many
+images there are, and a function that starts one pass over them.
+"""
+
+import difflib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import tensorflow as tf
+
+from datasets.captioning import coco_captions, demo, flickr8k, folder
+
+SOURCES = ("demo", "flickr8k", "coco_captions", "folder")
+SPLITS = ("train", "dev", "test")
+
+_ELEMENT = {
+    "image_id": tf.TensorSpec([], tf.string),
+    "image_bytes": tf.TensorSpec([], tf.string),
+    "captions": tf.TensorSpec([None], tf.string),
+}
+
+
+def load(
+    name: str,
+    split: str,
+    *,
+    data_dir: Path | str | None = None,
+    seed: int = 0,
+    size: int | None = None,
+    max_bad_share: float = 0.05,
+) -> tf.data.Dataset:
+    """One element per image, in an order that is always the same, with known cardinality.
+
+    An element is `{"image_id": <string>[], "image_bytes": <string>[], "captions":
+    <string>[references]}`. `image_bytes` is a JPEG or PNG file as it lies in the source, not
+    decoded; captions are the source's own words (stripped, Unicode NFC), not tokenised.
+
+    Images and captions of `flickr8k` and `folder` are checked before this returns, each image by
+    decoding it once. What is wrong is left out and named in one log message at WARNING level.
+
+    Args:
+      name: `demo`, `flickr8k`, `coco_captions` or `folder`.
+      split: `train`, `dev` or `test`.
+      data_dir: the folder that holds the source's files; `demo` needs none.
+      seed: which scenes `demo` draws; the other sources do not use it.
+      size: at most this many images, the first ones; None for all (for `demo`, 4,000 for training
+        and 500 for each of the others). `demo` draws exactly as many as asked for.
+      max_bad_share: the largest share, 0 to 1, of images (and of captions) that may be unusable.
+
+    Raises:
+      ValueError: unknown `name` or `split`; files that are not there or not in the layout
+        expected; more than `max_bad_share` unusable.
+    """
+    _check_choice("name", name, SOURCES)
+    _check_choice("split", split, SPLITS)
+    _check_numbers(size, max_bad_share)
+    if name == "demo":
+        if data_dir is not None:
+            raise ValueError(
+                "`data_dir` must be None for `demo`, which draws its images and reads no files "
+                f"(`folder` loads your own). Got {str(data_dir)!r}."
+            )
+        return _as_dataset(*demo.examples(split, seed=seed, size=size))
+    if name == "coco_captions":
+        return _as_dataset(*coco_captions.examples(split, data_dir=data_dir, size=size))
+    source = flickr8k if name == "flickr8k" else folder
+    return _as_dataset(
+        *source.examples(split, data_dir=data_dir, size=size, max_bad_share=max_bad_share)
+    )
+
+
+def _as_dataset(count: int, generate: Callable[[], Iterator[tuple[str, bytes, list[str]]]]):
+    """`(count, generate)` of a source as a `tf.data.Dataset` of named dicts."""
+
+    def named():
+        for image_id, image_bytes, captions in generate():
+            yield {"image_id": image_id, "image_bytes": image_bytes, "captions": captions}
+
+    dataset = tf.data.Dataset.from_generator(named, output_signature=_ELEMENT)
+    return dataset.apply(tf.data.experimental.assert_cardinality(count))
+
+
+def _check_choice(argument: str, value: str, choices: tuple[str, ...]) -> None:
+    if value in choices:
+        return
+    near = difflib.get_close_matches(str(value), choices, n=1, cutoff=0.4)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise ValueError(f"`{argument}` must be one of {', '.join(choices)}. Got {value!r}.{hint}")
+
+
+def _check_numbers(size: int | None, max_bad_share: float) -> None:
+    if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
+        raise ValueError(f"`size` must be a positive integer or None. Got {size!r}.")
+    if not 0 <= max_bad_share <= 1:
+        raise ValueError(f"`max_bad_share` must be between 0 and 1. Got {max_bad_share!r}.")

@@ -1,0 +1,266 @@
+"""Scenes drawn by code, with captions in several wordings: real learning without a download.
+
+A scene is one object at a place, two or three alike, or two objects one beside the other. Which
+combinations of colour and shape exist is fixed: training and dev hold 30 of the 36, the test split
+only the other six, so that a model that merely remembers training captions gets none of it right.
+Each colour and each shape alone occurs in training.
+"""
+
+import io
+import math
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+COLOURS = {
+    "red": (214, 40, 40),
+    "green": (46, 160, 67),
+    "blue": (40, 84, 214),
+    "yellow": (242, 208, 34),
+    "purple": (136, 46, 170),
+    "orange": (245, 132, 20),
+}
+SHAPES = ("circle", "ring", "square", "triangle", "star", "cross")
+SIZES = {"small": 0.095, "large": 0.15}  # radius, as a share of the picture's side
+PLACES = {  # row and column of the 3 x 3 cells of a picture
+    "on the left": (1, 0),
+    "on the right": (1, 2),
+    "at the top": (0, 1),
+    "at the bottom": (2, 1),
+    "in the centre": (1, 1),
+}
+RELATIONS = {"above": "below", "left of": "right of"}  # each with its converse
+COUNTS = ("a", "two", "three")
+
+# One shape for each colour: what only the test split shows.
+HELD_OUT = tuple(zip(COLOURS, SHAPES, strict=True))
+SEEN = tuple((c, s) for c in COLOURS for s in SHAPES if (c, s) not in HELD_OUT)
+
+_SPLITS = {"train": (0, 4000, SEEN), "dev": (1, 500, SEEN), "test": (2, 500, HELD_OUT)}
+_REFERENCES = 5  # captions of an image
+
+Fact = tuple[str, ...]
+
+
+class Thing(NamedTuple):
+    """One drawn object: what it is, and the cell (row, column) that it lies in."""
+
+    colour: str
+    shape: str
+    size: str
+    cell: tuple[int, int]
+
+
+class Scene(NamedTuple):
+    """The objects of a picture and, in words, where they are ("" for a group)."""
+
+    kind: str  # single, group or pair
+    things: tuple[Thing, ...]
+    where: str  # a key of PLACES (single) or of RELATIONS (pair: first to second)
+
+
+def examples(
+    split: str, *, seed: int = 0, size: int | None = None
+) -> tuple[int, Callable[[], Iterator[tuple[str, bytes, list[str]]]]]:
+    """`(count, generate)`; scene i depends on seed, split and i alone, not on `size`.
+
+    `image_bytes` are PNG files of 96 x 96 pixels.
+    """
+    if not isinstance(seed, int) or seed < 0:
+        raise ValueError(f"`seed` must be an integer of at least 0. Got {seed!r}.")
+    number, default, combinations = _SPLITS[split]
+    count = default if size is None else size
+
+    def generate() -> Iterator[tuple[str, bytes, list[str]]]:
+        for i in range(count):
+            rng = np.random.default_rng((seed, number, i))
+            scene = compose(rng, combinations)
+            yield f"demo-{seed}-{split}-{i:06d}", draw(scene, rng), references(scene, rng)
+
+    return count, generate
+
+
+def compose(rng: np.random.Generator, combinations: tuple[tuple[str, str], ...] = SEEN) -> Scene:
+    """A scene at random, of objects whose (colour, shape) is among `combinations`."""
+    first, second = (combinations[i] for i in rng.choice(len(combinations), 2, replace=False))
+    size, other_size = rng.choice(list(SIZES), 2).tolist()
+    kind = ("single", "group", "pair")[rng.choice(3, p=(0.4, 0.3, 0.3))]
+    if kind == "single":
+        where = list(PLACES)[rng.integers(len(PLACES))]
+        return Scene(kind, (Thing(*first, size, PLACES[where]),), where)
+    if kind == "group":
+        cells = rng.choice(9, rng.integers(2, 4), replace=False).tolist()
+        return Scene(kind, tuple(Thing(*first, size, divmod(cell, 3)) for cell in cells), "")
+    where = list(RELATIONS)[rng.integers(len(RELATIONS))]
+    low, high = sorted(rng.choice(3, 2, replace=False).tolist())
+    across = int(rng.integers(3))
+    cells = ((low, across), (high, across)) if where == "above" else ((across, low), (across, high))
+    return Scene(kind, (Thing(*first, size, cells[0]), Thing(*second, other_size, cells[1])), where)
+
+
+def draw(scene: Scene, rng: np.random.Generator, pixels: int = 96) -> bytes:
+    """The scene as a PNG file of `pixels` x `pixels`, edges smoothed, on a light uneven ground."""
+    picture = _ground(rng, pixels)
+    for thing in scene.things:
+        colour = np.clip(np.array(COLOURS[thing.colour]) + rng.integers(-16, 17, 3), 0, 255)
+        radius = SIZES[thing.size] * rng.uniform(0.95, 1.05)
+        slack = 1 / 6 - radius
+        centre = [(i + 0.5) / 3 + rng.uniform(-slack, slack) for i in reversed(thing.cell)]
+        mask = _mask(thing.shape, centre, radius, rng.uniform(-0.2, 0.2), 2 * pixels)
+        picture.paste(tuple(colour.tolist()), mask=mask.reduce(2))
+    file = io.BytesIO()
+    picture.save(file, "PNG", compress_level=1)
+    return file.getvalue()
+
+
+def _ground(rng: np.random.Generator, pixels: int) -> Image.Image:
+    """A light gradient between two tints in a random direction, with soft blotches on it."""
+    low, high = rng.uniform(195, 245, (2, 3))
+    angle = rng.uniform(0, 2 * math.pi)
+    line = np.linspace(-0.5, 0.5, 8)
+    ramp = 0.5 + 0.7 * (math.sin(angle) * line[:, None] + math.cos(angle) * line)  # in 0..1
+    blotches = rng.uniform(-8, 8, (8, 8, 1))
+    coarse = (low + (high - low) * ramp[..., None] + blotches).astype(np.uint8)
+    return Image.fromarray(coarse).resize((pixels, pixels), Image.Resampling.BILINEAR)
+
+
+def _mask(shape: str, centre: list[float], radius: float, turn: float, pixels: int) -> Image.Image:
+    """White where the shape is; `centre` and `radius` in shares of the side, `turn` in radians."""
+    x, y, r = centre[0] * pixels, centre[1] * pixels, radius * pixels
+    mask = Image.new("L", (pixels, pixels))
+    pen = ImageDraw.Draw(mask)
+    if shape in ("circle", "ring"):
+        pen.ellipse((x - r, y - r, x + r, y + r), fill=255)
+        if shape == "ring":
+            pen.ellipse((x - r / 2, y - r / 2, x + r / 2, y + r / 2), fill=0)
+        return mask
+    corners = [
+        (x + r * d * math.cos(a + turn), y + r * d * math.sin(a + turn))
+        for d, a in _OUTLINES[shape]
+    ]
+    pen.polygon(corners, fill=255)
+    return mask
+
+
+def _outline(distances: tuple[float, ...], angles: tuple[float, ...]) -> list[tuple[float, float]]:
+    """Corners as (distance from the centre, angle); the first points up."""
+    return [(d, math.radians(a - 90)) for d, a in zip(distances, angles, strict=True)]
+
+
+# A bar's half-width 0.36 against its half-length 0.96 puts the outer corners of the cross at
+# distance 1.03 and at 20.6 degrees from the axis, the inner ones at 0.51 on the diagonals.
+_OUTLINES = {
+    "square": _outline((1.1,) * 4, (45, 135, 225, 315)),
+    "triangle": _outline((1.1,) * 3, (0, 120, 240)),
+    "star": _outline((1.1, 0.45) * 5, tuple(range(0, 360, 36))),
+    "cross": _outline(
+        (1.03, 0.51, 1.03) * 4, tuple(q + a for q in (0, 90, 180, 270) for a in (20.6, 45, 69.4))
+    ),
+}
+
+
+def references(scene: Scene, rng: np.random.Generator) -> list[str]:
+    """Five captions of the scene, worded differently, in random order; each claims the same.
+
+    A single object comes with its size and place, a group with its number and size, a pair with
+    its relation; always with colour and shape.
+    """
+    first, last = scene.things[0], scene.things[-1]
+    if scene.kind == "single":
+        thing, where = _phrase(first), scene.where
+        forms = [
+            f"{thing} {where}",
+            f"there is {thing} {where}",
+            f"a picture of {thing} {where}",
+            f"{where} there is {thing}",
+            f"{where} is {thing}",
+        ]
+    elif scene.kind == "group":
+        things = _phrase(first, len(scene.things))
+        forms = [
+            things,
+            f"there are {things}",
+            f"a picture of {things}",
+            f"the picture shows {things}",
+            f"{things} in a picture",
+        ]
+    else:
+        a, b = _phrase(first, sized=False), _phrase(last, sized=False)
+        relation, converse = scene.where, RELATIONS[scene.where]
+        forms = [
+            f"{a} {relation} {b}",
+            f"{b} {converse} {a}",
+            f"there is {a} {relation} {b}",
+            f"a picture of {b} {converse} {a}",
+            f"{a} with {b} {converse} it",
+        ]
+    return [forms[i] for i in rng.permutation(_REFERENCES)]
+
+
+def facts(scene: Scene) -> frozenset[Fact]:
+    """What every reference of the scene claims, in the form that `claims` gives."""
+    first, last = (f"{thing.colour} {thing.shape}" for thing in (scene.things[0], scene.things[-1]))
+    if scene.kind == "pair":
+        return frozenset({("1", first), ("1", last), (scene.where, first, last)})
+    found = {(str(len(scene.things)), first), ("size", first, scene.things[0].size)}
+    return frozenset(found | ({("place", first, scene.where)} if scene.where else set()))
+
+
+def claims(caption: str) -> frozenset[Fact] | None:
+    """What a caption says is in the picture, whatever its wording; None outside the grammar.
+
+    Facts are `(number, "colour shape")`, `("size", "colour shape", size)`, `("place", ...)` and
+    `("above" | "left of", first, second)`:
+
+    >>> sorted(claims("at the top there is a small red ring"))
+    [('1', 'red ring'), ('place', 'red ring', 'at the top'), ('size', 'red ring', 'small')]
+    """
+    text = re.sub(r"^(there is|there are|a picture of|the picture shows) ", "", caption)
+    things = list(_THING.finditer(text))
+    wheres = _WHERE.findall(text)
+    form = _WHERE.sub("W", _THING.sub("T", text))
+    if form not in _FORMS or any((t["count"] in ("a", "an")) == bool(t["plural"]) for t in things):
+        return None
+    labels = [f"{thing['colour']} {thing['shape']}" for thing in things]
+    found: set[Fact] = set()
+    for label, thing in zip(labels, things, strict=True):
+        found.add(({"two": "2", "three": "3"}.get(thing["count"], "1"), label))
+        if thing["size"]:
+            found.add(("size", label, thing["size"]))
+    where = wheres[0] if wheres else ""
+    if (where in PLACES) != (len(things) == 1 and bool(where)):
+        return None  # two objects at one place, or a relation to nothing
+    if where in PLACES:
+        found.add(("place", labels[0], where))
+    elif where:
+        if form == "T with T W it":  # says of the second object where it lies
+            labels.reverse()
+        converses = {converse: relation for relation, converse in RELATIONS.items()}
+        ordered = labels[::-1] if where in converses else labels
+        found.add((converses.get(where, where), *ordered))
+    return frozenset(found)
+
+
+def is_exact(caption: str, references: list[str]) -> bool:
+    """Whether the caption claims what the references claim: all of it true, nothing left out."""
+    claimed = claims(caption)
+    return claimed is not None and claimed == claims(references[0])
+
+
+def _phrase(thing: Thing, count: int = 1, sized: bool = True) -> str:
+    """The object (or several alike) in words: "an orange ring", "two small red crosses"."""
+    words = [*([thing.size] if sized else []), thing.colour, thing.shape]
+    if count > 1:
+        return " ".join([COUNTS[count - 1], *words]) + ("es" if thing.shape == "cross" else "s")
+    return " ".join(["an" if words[0] == "orange" else "a", *words])
+
+
+_THING = re.compile(
+    rf"\b(?P<count>an|{'|'.join(COUNTS)}) (?:(?P<size>{'|'.join(SIZES)}) )?"
+    rf"(?P<colour>{'|'.join(COLOURS)}) (?P<shape>{'|'.join(SHAPES)})(?P<plural>(?:e?s)?)\b"
+)
+_WHERE = re.compile("|".join([*PLACES, *RELATIONS, *RELATIONS.values()]))
+_FORMS = ("T", "T W", "W there is T", "W is T", "T in a picture", "T W T", "T with T W it")

@@ -1,0 +1,257 @@
+"""The user's own images, nested as they like, with a captions file beside them.
+
+The captions file is captions.txt, .tsv or .csv (or the folder's only text file), UTF-8, a caption
+a line: `name<TAB>caption`, `name#i<TAB>caption` or `name,caption`, with or without a header that
+names the columns. `name` is a path below the folder, or a bare file name that occurs once in it.
+"""
+
+import csv
+import hashlib
+import io
+import os
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from pathlib import Path, PureWindowsPath
+
+from PIL import Image, ImageOps
+
+from datasets.captioning import checks
+from datasets.captioning.images import MAX_PIXELS
+
+_TEXT = (".txt", ".tsv", ".csv")
+_LISTS = {"train": "train.txt", "dev": "dev.txt", "test": "test.txt"}
+_IMAGES = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff")
+_LARGEST = 256 * 2**20  # bytes of a file
+_NAME_COLUMNS = ("image", "name", "filename", "file", "file_name", "image_name", "image_id", "path")
+_CAPTION_COLUMNS = ("caption", "captions", "text", "description", "sentence", "comment")
+
+
+def examples(
+    split: str, *, data_dir: Path | str | None, size: int | None = None, max_bad_share: float = 0.05
+) -> tuple[int, Callable[[], Iterator[tuple[str, bytes, list[str]]]]]:
+    """`(count, generate)` of one split, images in the order of the captions file.
+
+    Splits come from train.txt, dev.txt and test.txt (an image name a line) where any of these is
+    there; else from a hash of the image's name: about 80, 10 and 10 of a hundred, and an image
+    stays in its split when others are added.
+
+    `image_bytes` are the file's own for JPEG and PNG; other formats are re-encoded as PNG (the
+    first frame, upright).
+
+    Raises:
+      ValueError: no such folder, no captions file or several, a file that cannot be parsed, an
+        image in two split lists, an empty split, more than `max_bad_share` unusable.
+    """
+    if data_dir is None or not Path(data_dir).is_dir():
+        raise ValueError(
+            "`data_dir` must be a folder with images and a captions file (captions.txt, .tsv or "
+            f".csv). Got {None if data_dir is None else str(data_dir)!r}."
+        )
+    root = Path(data_dir)
+    faults = checks.Faults()
+    files = _image_files(root)
+    resolve = _resolver(root, files)
+    listed = _listed(root, split, resolve, faults)
+
+    def belongs(name: str) -> bool:
+        return name in listed if listed is not None else split_of(name) == split
+
+    pairs = []
+    for written, caption in read_pairs(captions_file(root)):
+        name, fault = resolve(written)
+        if not fault and belongs(name):
+            pairs.append((name, caption))
+        elif fault and split_of(written) == split:  # so that each is told in one split
+            faults.add(fault, written)
+    lines = len(pairs) + faults.count(checks.UNSAFE, checks.AMBIGUOUS)
+    captions = checks.clean_captions(pairs, faults, drop_repeats=True)
+    others = [name for name in (listed or files) if name not in captions and belongs(name)]
+    names = [*captions, *others][:size]
+    if not names:
+        raise ValueError(f"Split `{split}` of {root} is empty: no image falls into it.")
+
+    def read(name: str) -> bytes:
+        return _read(files[name])
+
+    usable = checks.usable_images(names, captions, read, faults)
+    checks.settle(faults, f"{root}, split `{split}`", len(names), lines, max_bad_share)
+
+    def generate() -> Iterator[tuple[str, bytes, list[str]]]:
+        for name in usable:
+            yield name, read(name), captions[name]
+
+    return len(usable), generate
+
+
+def split_of(name: str) -> str:
+    """The split of an image by its name alone: a hash that is the same everywhere, 80/10/10."""
+    bucket = int.from_bytes(hashlib.sha256(name.encode("utf-8", "replace")).digest()[:8]) % 10
+    return ("dev", "test")[bucket - 8] if bucket >= 8 else "train"
+
+
+def captions_file(root: Path) -> Path:
+    """captions.txt, .tsv or .csv in `root`, else its only text file that is no split list."""
+    named = [root / f"captions{ending}" for ending in _TEXT]
+    found = [path for path in named if path.is_file()]
+    if not found:
+        found = sorted(
+            path
+            for path in root.iterdir()
+            if path.suffix in _TEXT and path.name not in _LISTS.values() and path.is_file()
+        )
+    if len(found) == 1:
+        return found[0]
+    there = ", ".join(path.name for path in found) or "none"
+    raise ValueError(
+        f"{root} must hold one captions file: captions.txt, .tsv or .csv, or a single text file "
+        f"of any name. Found: {there}."
+    )
+
+
+def read_pairs(path: Path) -> list[tuple[str, str]]:
+    """`(name, caption)` of every line; bytes that are not UTF-8 become surrogates.
+
+    A tab in the first line makes it tab-separated, without quoting; else it is CSV, where a caption
+    with a comma is quoted or, being the last column, may go without. A `#i` after a name is cut.
+
+    Raises:
+      ValueError: UTF-16, or a quotation mark in a CSV that is never closed.
+    """
+    raw = path.read_bytes()
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise ValueError(f"{path} must be UTF-8 text. Got UTF-16: save it as UTF-8.")
+    text = raw.decode("utf-8-sig", errors="surrogateescape")
+    if "\t" in text.lstrip().partition("\n")[0]:
+        separator, rows = " ", [line.split("\t") for line in re.split(r"\r\n|\r|\n", text)]
+    else:
+        separator, rows = ",", _csv_rows(path, text)
+    rows = [row for row in rows if any(field.strip() for field in row)]
+    columns, start = _columns(rows[0]) if rows else ((0, 1, True), 0)
+    name_at, caption_at, to_end = columns
+    pairs = []
+    for row in rows[start:]:
+        name = row[name_at].strip() if name_at < len(row) else ""
+        caption = separator.join(row[caption_at : None if to_end else caption_at + 1])
+        pairs.append((unicodedata.normalize("NFC", re.sub(r"#\d+$", "", name)), caption))
+    return pairs
+
+
+def _csv_rows(path: Path, text: str) -> list[list[str]]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        return list(reader)
+    except csv.Error as error:  # an open quotation mark would swallow all the lines after it
+        raise ValueError(f"{path}, line {reader.line_num}: not proper CSV: {error}.") from error
+
+
+def _columns(first: list[str]) -> tuple[tuple[int, int, bool], int]:
+    """(column of the name, of the caption, whether that runs to the line's end), rows of header."""
+    header = [field.strip().lower() for field in first]
+    names = [i for i, field in enumerate(header) if field in _NAME_COLUMNS]
+    captions = [i for i, field in enumerate(header) if field in _CAPTION_COLUMNS]
+    if not names or not captions:
+        return (0, 1, True), 0
+    return (names[0], captions[0], captions[0] == len(header) - 1), 1
+
+
+def _image_files(root: Path) -> dict[str, Path]:
+    """Every image below `root`, hidden ones aside, by its path there (`/`, NFC), sorted."""
+    files = {}
+    for folder, subfolders, names in os.walk(root):
+        subfolders[:] = [name for name in subfolders if not name.startswith((".", "__MACOSX"))]
+        for name in names:
+            path = Path(folder) / name
+            if path.suffix.lower() in _IMAGES and not name.startswith("."):
+                files[unicodedata.normalize("NFC", path.relative_to(root).as_posix())] = path
+    return dict(sorted(files.items()))
+
+
+def _resolver(root: Path, files: dict[str, Path]) -> Callable[[str], tuple[str, str]]:
+    """`resolve(name)`: the name as `files` has it (unchanged if there is no such image), and "".
+
+    Or the name and the kind of fault, if it leads out of the folder or several images share it. An
+    image that `files` lacks (behind a linked folder, or with an unusual ending) is added to it.
+    """
+    by_base: dict[str, list[str]] = {}
+    for path in files:
+        by_base.setdefault(path.rpartition("/")[2], []).append(path)
+
+    def resolve(name: str) -> tuple[str, str]:
+        if leads_out(name):
+            return name, checks.UNSAFE
+        name = name.removeprefix("./")
+        if name not in files and os.path.isfile(root / name):
+            files[name] = root / name
+        if name in files:
+            return name, ""
+        same = by_base.get(name, [name])
+        return (same[0], "") if len(same) == 1 else (name, checks.AMBIGUOUS)
+
+    return resolve
+
+
+def leads_out(name: str) -> bool:
+    """Whether `name` is absolute or climbs with `..`, by the rules of any operating system."""
+    windows = PureWindowsPath(name)  # knows drives and both kinds of slash
+    return bool(windows.drive or windows.root) or ".." in windows.parts
+
+
+def _listed(
+    root: Path,
+    split: str,
+    resolve: Callable[[str], tuple[str, str]],
+    faults: checks.Faults,
+) -> dict[str, None] | None:
+    """The images that the split's list names, in its order; None if there are no lists."""
+    lists = {name: root / file for name, file in _LISTS.items() if (root / file).is_file()}
+    if not lists:
+        return None
+    if split not in lists:
+        raise ValueError(
+            f"`{_LISTS[split]}`, the list of split `{split}`, is not in {root}, though it has "
+            f"{', '.join(path.name for path in lists.values())}."
+        )
+    split_by_name: dict[str, str] = {}
+    for other, path in lists.items():
+        text = path.read_bytes().decode("utf-8-sig", errors="surrogateescape")
+        for line in filter(None, map(str.strip, re.split(r"[\r\n]+", text))):
+            name, fault = resolve(unicodedata.normalize("NFC", line))
+            if fault and other == split:
+                faults.add(fault, line)
+            if not fault and split_by_name.setdefault(name, other) != other:
+                raise ValueError(
+                    f"An image must be in one split only. Got {name!r} in {_LISTS[other]} and "
+                    f"{_LISTS[split_by_name[name]]} of {root}."
+                )
+    return dict.fromkeys(name for name, other in split_by_name.items() if other == split)
+
+
+def _read(path: Path) -> bytes:
+    """The file's bytes if JPEG or PNG by content, else the image as PNG."""
+    try:
+        if not path.is_file():
+            raise ValueError("not a regular file")
+        if path.stat().st_size > _LARGEST:
+            raise ValueError(f"larger than {_LARGEST:,} bytes")
+        raw = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror}") from error
+    return raw if raw.startswith((b"\xff\xd8", b"\x89PNG")) else _as_png(raw)
+
+
+def _as_png(raw: bytes) -> bytes:
+    """GIF, WebP, BMP or TIFF as PNG: the first frame, turned as its EXIF says."""
+    try:
+        # Only these: others among Pillow's readers start programs of their own (EPS).
+        image = Image.open(io.BytesIO(raw), formats=("GIF", "WEBP", "BMP", "TIFF"))
+        if image.width * image.height > MAX_PIXELS:
+            raise ValueError(f"{image.width} x {image.height} is more than {MAX_PIXELS:,} pixels")
+        image = ImageOps.exif_transpose(image)
+        if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA"):
+            image = image.convert("RGB")
+        file = io.BytesIO()
+        image.save(file, "PNG")
+        return file.getvalue()
+    except Exception as error:  # on a broken file Pillow raises nearly anything
+        raise ValueError(f"not an image that can be read: {error}") from error
