@@ -1,0 +1,171 @@
+"""Image encoders: `<float32>[batch, size, size, 3]`, RGB in 0..255, to a grid of features."""
+
+import difflib
+import hashlib
+import inspect
+from collections.abc import Callable, Iterable
+
+import keras
+from keras import layers
+
+from zoo.encoders.efficientnet_lite import LITES, TOPS, build_classifier, build_efficientnet_lite
+from zoo.encoders.small_cnn import build_small_cnn
+
+__all__ = [
+    "ApplicationsPreprocessing",
+    "build_classifier",
+    "build_encoder",
+    "learn",
+    "split_encoder",
+    "weights_digest",
+]
+
+
+def build_encoder(
+    name: str = "efficientnet_lite0",
+    *,
+    image_size: int | None = None,
+    weights: str | None = "imagenet",
+    top: str = TOPS[0],
+) -> keras.Model:
+    """An image encoder by name, its own preprocessing inside.
+
+    Args:
+        name: "efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2" (weights from an
+            installed package), "small_cnn" (to be trained; weights=None), or a network of
+            `keras.applications` by its class name, such as "ResNet50" (Keras downloads weights).
+        image_size: pixels of a side. None: 224, 240, 260 for Lite0, 1, 2; 64 for "small_cnn"; 224
+            otherwise.
+        weights: "imagenet", or None for random ones.
+        top: EfficientNet-Lite only: "head_conv" (1280 channels) or "block_output" (320; Lite2:
+            352).
+
+    Returns:
+        A functional model from `<float32>[batch, image_size, image_size, 3]`, RGB in 0..255, to
+        `<float32>[batch, cells, channels]`: the grid's cells row by row, the first at the top left.
+
+    Raises:
+        ValueError: an argument is unknown or does not fit the network.
+        ImportError: the package that carries the weights is not installed.
+    """
+    if image_size is not None and (not isinstance(image_size, int) or image_size < 1):
+        raise ValueError(f"`image_size` must be a positive integer. Got {image_size!r}.")
+    if weights not in ("imagenet", None):
+        raise ValueError(f'`weights` must be "imagenet" or None. Got {weights!r}.')
+    if name in LITES:
+        return build_efficientnet_lite(name, image_size=image_size, weights=weights, top=top)
+    if top != TOPS[0]:
+        raise ValueError(f"`top` is an option of EfficientNet-Lite only. Got {top!r} for {name}.")
+    if name == "small_cnn":
+        if weights is not None:
+            raise ValueError(f"`weights` must be None for small_cnn. Got {weights!r}.")
+        return build_small_cnn(image_size or 64)
+    return _build_application(name, image_size or 224, weights)
+
+
+def split_encoder(encoder: keras.Model, layer: str) -> tuple[keras.Model, keras.Model]:
+    """Cuts an encoder in two behind a layer: what stays frozen, and what is to be fine-tuned.
+
+    Args:
+        encoder: from `build_encoder`.
+        layer: name of the last layer of the first part, such as "block5d_add" of
+            EfficientNet-Lite2 (17 x 17 cells of 120 channels for images of 260 pixels). All paths
+            of the network must go through it.
+
+    Returns:
+        trunk: images -> `<float32>[batch, cells, channels]`, the layer's grid row by row.
+        top: that grid -> the encoder's output; see `learn`.
+
+    Raises:
+        ValueError: the encoder has no such layer, or it does not give a grid.
+    """
+    names = [member.name for member in encoder.layers]
+    if layer not in names:
+        near = difflib.get_close_matches(layer, names, n=3)
+        raise ValueError(
+            f"`layer` must name a layer of {encoder.name}. Got {layer!r}; near: {near}."
+        )
+    grid = encoder.get_layer(layer).output
+    if len(grid.shape) != 4:
+        raise ValueError(
+            f"`layer` must give a grid [batch, rows, columns, channels]. Got {layer!r}."
+        )
+    cells = layers.Reshape((-1, grid.shape[-1]), name="trunk_cells")(grid)
+    trunk = keras.Model(encoder.input, cells, name=f"{encoder.name}_trunk")
+    inputs = keras.Input(cells.shape[1:], name="trunk_cells")
+    rest = keras.Model(grid, encoder.output, name=f"{encoder.name}_rest")
+    outputs = rest(layers.Reshape(grid.shape[1:], name="trunk_grid")(inputs))
+    return trunk, keras.Model(inputs, outputs, name=f"{encoder.name}_top")
+
+
+def learn(top: keras.Model, on: bool) -> None:
+    """Sets whether the weights of a pretrained encoder, or of its top, learn.
+
+    Batch normalisation stays as it is even then: the statistics of a few small batches would undo
+    what was learnt from a million images.
+    """
+    # One by one: setting it on a model does not reach what was frozen before the model was made.
+    for member in top._flatten_layers():
+        member.trainable = on and not isinstance(member, layers.BatchNormalization)
+
+
+def weights_digest(model: keras.Model) -> str:
+    """16 hex digits of the sha256 over every weight's name, shape, dtype and bytes, in order.
+
+    The same in each process and on each backend. Keras numbers unnamed layers by how many the
+    process has built, so only the weights' own names ("kernel", "gamma") count. It tells nothing of
+    what is not a weight, the image size for one: a cache key needs those beside it.
+    """
+    digest = hashlib.sha256()
+    for weight in model.weights:
+        value = keras.ops.convert_to_numpy(weight)
+        digest.update(f"{weight.name} {value.shape} {value.dtype}\n".encode())
+        digest.update(value.tobytes())
+    return digest.hexdigest()[:16]
+
+
+@keras.saving.register_keras_serializable(package="unfold")
+class ApplicationsPreprocessing(layers.Layer):
+    """RGB in 0..255 to what a network of `keras.applications` takes: its own `preprocess_input`.
+
+    Args:
+        network: the network's class name, such as "ResNet50".
+    """
+
+    def __init__(self, network: str, **kwargs):
+        super().__init__(**kwargs)
+        self.network = network
+        self._preprocess = inspect.getmodule(_applications()[network]).preprocess_input
+
+    def call(self, image):
+        return self._preprocess(image)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "network": self.network}
+
+
+def _applications() -> dict[str, Callable[..., keras.Model]]:
+    """Class name -> the function that builds this network of `keras.applications`."""
+    return dict(inspect.getmembers(keras.applications, inspect.isfunction))
+
+
+def _build_application(name: str, image_size: int, weights: str | None) -> keras.Model:
+    applications = _applications()
+    if name not in applications:
+        raise ValueError(f"`name` must be an encoder that exists. {_nearest(name, applications)}")
+    shape = (image_size, image_size, 3)
+    network = applications[name](include_top=False, weights=weights, input_shape=shape)
+    inputs = keras.Input(shape, name="image")
+    x = network(ApplicationsPreprocessing(name, name="preprocess")(inputs))
+    outputs = layers.Reshape((-1, x.shape[-1]), name="cells")(x)
+    return keras.Model(inputs, outputs, name=f"{name}_encoder")
+
+
+def _nearest(name: str, applications: Iterable[str]) -> str:
+    known = [*LITES, "small_cnn", *applications]
+    lower = {k.lower(): k for k in known}
+    nearest = difflib.get_close_matches(str(name).lower(), lower, n=1, cutoff=0.0)
+    return f"Got {name!r}; the nearest name is {lower[nearest[0]]!r}."
