@@ -1,0 +1,123 @@
+"""What the searches share: the rules of a hypothesis, its score, and one step of a model."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from keras import ops, tree
+
+Tensor = Any
+State = Any
+Step = Callable[[Tensor, State], tuple[Tensor, State]]
+
+# Finite, so that no difference of two of them is NaN. What a model itself rules out stays above
+# what the search forbids; a log probability below half of IMPOSSIBLE belongs to no hypothesis.
+UNLIKELY, IMPOSSIBLE = -1e8, -1e9
+INTEGER = int, np.integer
+
+
+class Decoded(NamedTuple):
+    """What a search found; of beam search, the best first.
+
+    tokens: <int32>[batch, beams, max_length]. The words, then `pad_token`; never the end token.
+    lengths: <int32>[batch, beams]. The number of words. `max_length` means cut: it did not end.
+    log_probs: <float32>[batch, beams]. log P(words, end token), in nats; if cut, log P(words).
+    scores: <float32>[batch, beams]. log_probs / lp(number of tokens that log_probs counts).
+    """
+
+    tokens: Tensor
+    lengths: Tensor
+    log_probs: Tensor
+    scores: Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What a hypothesis may be and how it is scored.
+
+    The start, padding and forbidden tokens are never returned, and the end token not before
+    `min_length` words: their logits are masked before the softmax. So probabilities are the model's
+    given that the next token is an allowed one: they sum to one over the allowed tokens.
+
+    A score is log P(y) / lp(|y|), lp(n) = ((5 + n) / 6) ** length_penalty, where |y| counts the end
+    token (Wu et al. 2016, "Google's Neural Machine Translation System", equation 14).
+
+    A negative id stands for no token: with `end_token=-1` nothing ever ends.
+    """
+
+    start_token: int | Tensor  # <int32>[batch] gives each row its own, which then is not forbidden
+    end_token: int  # may equal start_token or pad_token, and is then not forbidden
+    max_length: int | Tensor  # words; a scalar tensor only in a TensorFlow graph without XLA
+    min_length: int = 0  # words before the end token
+    forbidden_tokens: Sequence[int] = ()
+    pad_token: int = 0
+    length_penalty: float = 0.6  # 0: the plain sum; larger favours longer; Wu et al. use 0.6 to 0.7
+
+    def __post_init__(self):
+        if isinstance(self.max_length, INTEGER):
+            check("max_length", "be a positive integer", self.max_length, self.max_length > 0)
+            fits = 0 <= self.min_length <= self.max_length
+            check("min_length", f"be from 0 to {self.max_length}", self.min_length, fits)
+        check("length_penalty", "be 0 or more", self.length_penalty, self.length_penalty >= 0)
+        open_ended = self.end_token not in self.forbidden_tokens
+        check("forbidden_tokens", "leave out the end token", self.forbidden_tokens, open_ended)
+
+    def log_probs(self, logits: Tensor, length: Tensor) -> Tensor:
+        """log P of each next token after `length` words. <float32>[batch, beams, vocabulary]."""
+        vocabulary = logits.shape[-1]
+        start = [self.start_token] if isinstance(self.start_token, INTEGER) else []
+        unwanted = [*start, self.pad_token, *self.forbidden_tokens]
+        below = f"be below the vocabulary's {vocabulary}"
+        check("end_token", below, self.end_token, self.end_token < vocabulary)
+        largest = max(self.forbidden_tokens, default=-1)
+        check("forbidden_tokens", below, self.forbidden_tokens, largest < vocabulary)
+        ends = np.arange(vocabulary) == self.end_token
+        barred = np.isin(np.arange(vocabulary), unwanted) & ~ends
+        words_left = not (barred | ends).all()
+        check("forbidden_tokens", "leave a word to choose", self.forbidden_tokens, words_left)
+
+        barred = ops.logical_or(barred, ops.logical_and(ends, length < self.min_length))
+        logits = ops.maximum(ops.cast(logits, "float32"), UNLIKELY)
+        return ops.log_softmax(ops.where(barred, IMPOSSIBLE, logits), axis=-1)
+
+    def scores(self, log_probs: Tensor, lengths: Tensor) -> Tensor:
+        """log P / lp of hypotheses of `lengths` words, the end token counted unless cut off."""
+        counted = ops.cast(ops.minimum(lengths + 1, self.max_length), "float32")
+        return log_probs / ops.power((5.0 + counted) / 6.0, self.length_penalty)
+
+    def first_tokens(self, batch: Tensor, beams: Tensor) -> Tensor:
+        """The tokens that the first step reads. <int32>[batch, beams]."""
+        start = ops.cast(self.start_token, "int32")
+        return ops.broadcast_to(ops.reshape(start, (-1, 1)), (batch, beams))
+
+    def no_tokens(self, batch: Tensor, beams: Tensor) -> Tensor:
+        """Padding alone. <int32>[batch, beams, max_length]."""
+        return ops.full((batch, beams, self.max_length), self.pad_token, dtype="int32")
+
+    def write(self, tokens: Tensor, place: Tensor, new: Tensor) -> Tensor:
+        """`tokens[:, :, place] = new`, by a mask: no shape changes from step to step."""
+        here = ops.equal(ops.arange(self.max_length, dtype="int32"), place)
+        return ops.where(here, ops.expand_dims(new, -1), tokens)
+
+
+def advance(step: Step, tokens: Tensor, state: State) -> tuple[Tensor, State]:
+    """One step, with the static shapes that the loop needs and a model's own ops may lose."""
+    logits, new = step(tokens, state)
+    vocabulary = logits.shape[-1]
+    known = len(logits.shape) == 3 and vocabulary is not None
+    check("step", "give logits [batch, beams, known vocabulary]", logits.shape, known)
+    logits = ops.reshape(logits, (*ops.shape(tokens), vocabulary))
+    return logits, tree.map_structure(lambda a, b: ops.reshape(b, ops.shape(a)), state, new)
+
+
+def leading_shape(state: State) -> tuple:
+    """(batch, beams) of a state."""
+    leaves = tree.flatten(state)
+    check("state", "hold a tensor [batch, beams, ...]", state, len(leaves) > 0)
+    return tuple(ops.shape(leaves[0])[:2])
+
+
+def check(name: str, rule: str, value: Any, holds: bool) -> None:
+    if not holds:
+        raise ValueError(f"`{name}` must {rule}. Got {value}.")
