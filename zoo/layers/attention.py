@@ -1,0 +1,76 @@
+"""Additive attention over a grid or a sequence (Bahdanau, Cho and Bengio, ICLR 2015)."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="unfold")
+class AdditiveAttention(keras.layers.Layer):
+    """Which cells of the memory each query reads.
+
+    e_tj = v · tanh(W_q q_t + W_k m_j)          how well query t fits cell j
+    α_tj = exp(e_tj) / Σ_k exp(e_tk)            weights, one distribution a query
+    c_t  = Σ_j α_tj m_j                         context
+
+    Bias-free, as the lecture's cells are. The queries of all time steps are answered at once:
+    no step of the loop waits for the attention of the step before.
+
+    Call arguments:
+        queries: `<float>[batch, time, query_features]`
+        memory: `<float>[batch, cells, features]`
+        keys: `<float>[batch, cells, units]`, W_k m_j, from `keys(memory)`; worked out when not
+            given. A decoder computes them once and hands them to every step.
+        memory_mask: `<bool>[batch, cells]`, False where a cell is padding; Keras fills it in where
+            the memory carries a mask. A row with no cell left reads the mean of its padding and
+            stays finite. A mask that the queries carry goes on to the context.
+
+    Returns:
+        context `<float>[batch, time, features]` and weights `<float>[batch, time, cells]`.
+
+    Source: Bahdanau, Cho and Bengio (2015), equations 5 and 6 and appendix A.1.2.
+    """
+
+    def __init__(self, units: int, **kwargs):
+        super().__init__(**kwargs)
+        if not isinstance(units, int) or isinstance(units, bool) or units < 1:
+            raise ValueError(f"`units` must be a positive integer. Got {units!r}.")
+        self.units = units
+        self.supports_masking = True
+        self.query_projection = keras.layers.Dense(
+            units, use_bias=False, dtype=self.dtype_policy, name="query"
+        )
+        self.key_projection = keras.layers.Dense(
+            units, use_bias=False, dtype=self.dtype_policy, name="key"
+        )
+
+    def build(self, queries_shape, memory_shape, keys_shape=None, memory_mask_shape=None):
+        self.query_projection.build(queries_shape)
+        self.key_projection.build(memory_shape)
+        self.score_vector = self.add_weight(
+            name="score_vector", shape=(self.units,), initializer="glorot_uniform"
+        )
+
+    def keys(self, memory):
+        """W_k m_j: `<float>[batch, cells, features]` -> `<float>[batch, cells, units]`."""
+        return self.key_projection(memory)
+
+    def call(self, queries, memory, keys=None, memory_mask=None):
+        keys = self.keys(memory) if keys is None else keys
+        sums = ops.expand_dims(self.query_projection(queries), 2) + ops.expand_dims(keys, 1)
+        energies = ops.sum(ops.tanh(sums) * self.score_vector, axis=-1)
+        # At least 32 bits: a softmax in 16 loses small weights.
+        energies = ops.cast(energies, keras.backend.result_type(energies.dtype, "float32"))
+        if memory_mask is not None:
+            # A large finite number: with -inf a row that is all padding would turn NaN.
+            energies = ops.where(ops.expand_dims(memory_mask, 1), energies, -1e9)
+        weights = ops.cast(ops.softmax(energies, axis=-1), self.compute_dtype)
+        return ops.matmul(weights, memory), weights
+
+    def compute_output_shape(
+        self, queries_shape, memory_shape, keys_shape=None, memory_mask_shape=None
+    ):
+        batch, time = queries_shape[:2]
+        return (batch, time, memory_shape[-1]), (batch, time, memory_shape[1])
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}

@@ -1,0 +1,209 @@
+"""What the two recurrent layers share: checked arguments, and the way from a sequence to the loop.
+
+A layer on top of `RecurrentLayer` computes, for a whole sequence x_1 .. x_T,
+
+    z_t = W_x x_t (+ b)                 all steps in one product, before the loop
+    s_t = step(z_t, s_{t-1})            the loop, which holds only what depends on the step before
+
+and its cell says how (`unfold`). Where the cell cannot (see `RecurrentLayer`), Keras' generic loop
+runs the same cell step by step; tests hold the two together.
+"""
+
+import numbers
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+Tensor = Any
+
+
+def check_cell_arguments(units: int, dropout: float, recurrent_dropout: float) -> int:
+    """Checks what all cells take and gives `units` as a plain int.
+
+    Raises:
+        ValueError: `units` is no positive integer, or a rate is outside [0, 1).
+    """
+    whole = isinstance(units, numbers.Integral) and not isinstance(units, bool)
+    if not whole or units < 1:
+        raise ValueError(f"`units` must be a positive integer. Got {units!r}.")
+    for name, rate in (("dropout", dropout), ("recurrent_dropout", recurrent_dropout)):
+        number = isinstance(rate, numbers.Real) and not isinstance(rate, bool)
+        if not number or not 0 <= rate < 1:
+            raise ValueError(f"`{name}` must be a number in [0, 1). Got {rate!r}.")
+    return int(units)
+
+
+def check_lecture_weights(
+    weights: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]
+) -> dict[str, np.ndarray]:
+    """Checks the names and shapes of weights given by the lecture's names.
+
+    Raises:
+        ValueError: a name is missing or unknown, or a shape is wrong.
+    """
+    missing = [name for name in shapes if name not in weights]
+    unknown = [name for name in weights if name not in shapes]
+    if missing or unknown:
+        raise ValueError(
+            f"The weights must be exactly {list(shapes)}. Missing: {missing}. Unknown: {unknown}."
+        )
+    arrays = {name: np.asarray(weights[name]) for name in shapes}
+    for name, shape in shapes.items():
+        if arrays[name].shape != shape:
+            raise ValueError(f"`{name}` must have the shape {shape}. Got {arrays[name].shape}.")
+    return arrays
+
+
+def check_built(cell: keras.Layer) -> None:
+    """Raises a ValueError if the cell has no weights yet."""
+    if not cell.built:
+        raise ValueError(
+            f"The weights of '{cell.name}' do not exist yet. Call the layer on data, or its "
+            "`build(input_shape)`, first."
+        )
+
+
+class RecurrentLayer(keras.layers.RNN):
+    """`keras.layers.RNN` over one cell that knows a fast way through a whole sequence.
+
+    The cell has, beside Keras' cell interface,
+
+        cell.can_unfold    whether the fast way holds for its options
+        cell.unfold(inputs, states, keep, training, return_sequences)
+                           -> (h of all steps, last states)
+
+    with `inputs`: `<float>[time, batch, input]`, `keep`: `<bool>[time, batch, 1]` or None (False:
+    the step is masked, the states pass through it), h of all steps: `<float>[time, batch, units]`,
+    or None where the last state is all that is wanted.
+
+    The generic loop is taken for `fast=False`, `unroll=True`, `recurrent_dropout` above 0, or an
+    activation without a known slope.
+
+    Masks mean what they mean in Keras: a masked step leaves the states as they are, and repeats the
+    output before it (zero, if there was none), or gives zero with `zero_output_for_mask=True`. (On
+    JAX alone, Keras' generic loop repeats the initial state where there was no output before.)
+
+    Args:
+        units: the size of h.
+        return_sequences: whether to give out h of all steps, or of the last.
+        return_state: whether to give out the last states too.
+        go_backwards: whether to walk from the last step to the first; outputs in that order.
+        stateful: whether each batch begins with the states that the batch before ended with.
+        unroll: whether to unfold the steps into the graph, one by one, in place of a loop.
+        zero_output_for_mask: whether masked steps give out zero.
+        activity_regularizer: of the output.
+        fast: whether to take the fast way where there is one.
+        name: of the layer.
+        trainable: whether the weights are.
+        dtype: the dtype, or the name of a Keras dtype policy.
+        **cell_options: the options of the cell.
+
+    Raises:
+        ValueError: an argument is out of its range or unknown.
+    """
+
+    cell_class: type[keras.Layer]
+
+    def __init__(
+        self,
+        units: int,
+        *,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        zero_output_for_mask: bool = False,
+        activity_regularizer=None,
+        fast: bool = True,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype=None,
+        **cell_options,
+    ):
+        if not isinstance(fast, bool):
+            raise ValueError(f"`fast` must be True or False. Got {fast!r}.")
+        shared = {"trainable": trainable, "dtype": dtype}
+        super().__init__(
+            self.cell_class(units, name="cell", **shared, **cell_options),
+            return_sequences=return_sequences,
+            return_state=return_state,
+            go_backwards=go_backwards,
+            stateful=stateful,
+            unroll=unroll,
+            zero_output_for_mask=zero_output_for_mask,
+            activity_regularizer=activity_regularizer,
+            name=name,
+            **shared,
+        )
+        self.fast = fast
+        self.input_spec = keras.layers.InputSpec(ndim=3)
+
+    @property
+    def units(self) -> int:
+        """The size of the output."""
+        return self.cell.units
+
+    def inner_loop(self, sequences, initial_state, mask, training=False):
+        """Keras' hook: `(last output, outputs, last states)` of a batch of sequences."""
+        mask = mask[0] if isinstance(mask, (list, tuple)) else mask
+        if not self.fast or self.unroll or not self.cell.can_unfold:
+            return super().inner_loop(sequences, initial_state, mask, training=training)
+
+        if training and self.cell.dropout:
+            dropout_mask = self.cell.get_dropout_mask(sequences[:, 0, :])
+            sequences = sequences * ops.expand_dims(dropout_mask, axis=1)
+        inputs = self._time_major(sequences)
+        keep = None if mask is None else self._time_major(ops.cast(mask, "bool")[..., None])
+        h, states = self.cell.unfold(
+            inputs, initial_state, keep, training, return_sequences=self.return_sequences
+        )
+        if not self.return_sequences:
+            last = states[0] if keep is None else self._last_output(states[0], keep)
+            return last, last[:, None], states
+        if keep is not None:
+            # h already repeats itself at masked steps, from the initial state on.
+            shown = keep if self.zero_output_for_mask else _any_so_far(keep)
+            h = ops.where(shown, h, ops.zeros_like(h))
+        return h[-1], ops.transpose(h, (1, 0, 2)), states
+
+    def _time_major(self, batch_major: Tensor) -> Tensor:
+        time_major = ops.transpose(batch_major, (1, 0, 2))
+        return ops.flip(time_major, axis=0) if self.go_backwards else time_major
+
+    def _last_output(self, h: Tensor, keep: Tensor) -> Tensor:
+        shown = keep[-1] if self.zero_output_for_mask else ops.any(keep, axis=0)
+        return ops.where(shown, h, ops.zeros_like(h))
+
+    def get_config(self):
+        """The options of the layer and of its cell, side by side, as Keras' layers have them."""
+        config = super().get_config()
+        del config["cell"]
+        own = ("name", "trainable", "dtype")
+        cell = {key: value for key, value in self.cell.get_config().items() if key not in own}
+        activity = keras.regularizers.serialize(self.activity_regularizer)
+        return {**config, **cell, "fast": self.fast, "activity_regularizer": activity}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """The layer of a config."""
+        return cls(**config)
+
+
+def _any_so_far(keep: Tensor) -> Tensor:
+    """False, False, True, False -> False, False, True, True (over time, the first axis)."""
+    return ops.cumsum(ops.cast(keep, "int32"), axis=0) > 0
+
+
+def shift(first: Tensor, steps: Tensor) -> Tensor:
+    """`[first, s_1, ..., s_{T-1}]`: what each step started from."""
+    return ops.concatenate([first[None], steps[:-1]], axis=0)
+
+
+def product_over_time(these: Tensor, those: Tensor) -> Tensor:
+    """Σ_t a_t^T b_t, of `[time, batch, m]` and `[time, batch, n]`, as one product: `[m, n]`."""
+    rows = ops.reshape(these, (-1, these.shape[-1]))
+    return ops.matmul(ops.transpose(rows), ops.reshape(those, (-1, those.shape[-1])))
