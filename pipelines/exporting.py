@@ -1,0 +1,159 @@
+"""SavedModels for TF Serving: written beside their place and renamed into it when whole."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pipelines.runs import write_atomically, write_json
+
+WARMUP = "tf_serving_warmup_requests"
+RUN = "assets.extra/run.json"
+
+
+def stored_in_half(
+    variables: Iterable[keras.Variable],
+) -> tuple[list[tf.Variable], Callable[[], contextlib.AbstractContextManager]]:
+    """Copies of a model's variables for an export: floats kept in 16 bits, used in 32.
+
+    Halves the file; the arithmetic stays float32, because each value is cast before its use.
+
+    Returns:
+        The variables to save, and a function that opens a scope in which the model's own variables
+        read as those values. Open it inside the exported function.
+    """
+    variables = list(variables)
+    stored = []
+    for variable in variables:
+        value = keras.ops.convert_to_numpy(variable.value)
+        if value.dtype == np.float32:
+            if not np.abs(value).max(initial=0.0) <= np.finfo(np.float16).max:  # nor not-a-number
+                raise ValueError(f"`{variable.path}` must fit 16 bits. Got {np.abs(value).max()}.")
+            value = value.astype(np.float16)
+        stored.append(tf.Variable(value, trainable=False, name=variable.path.replace("/", "_")))
+
+    def scope():
+        pairs = zip(variables, stored, strict=True)
+        return keras.StatelessScope([(own, tf.cast(copy, own.dtype)) for own, copy in pairs])
+
+    return stored, scope
+
+
+def write_saved_model(
+    module: tf.Module,
+    signatures: Mapping[str, Callable],
+    folder: Path,
+    *,
+    card: str,
+    warmup: Sequence[tuple[str, Mapping[str, object]]] = (),
+    extra: Mapping[str, object] | None = None,
+) -> Path:
+    """Saves `folder/<version>/` and the model card `folder/README.md`.
+
+    Everything is written to a hidden folder first and renamed when whole, so that a server that
+    watches `folder` never loads a part, and a version that is there is never overwritten.
+
+    Args:
+        module: holds the variables and assets.
+        signatures: signature name -> `tf.function` with an input signature.
+        folder: such as saved_models/captioning.
+        card: text of the model card.
+        warmup: requests that TF Serving runs before it serves: (signature name, input arrays).
+        extra: JSON kept as assets.extra/run.json: what the model was made from.
+
+    Returns:
+        The version's folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(folder)
+    staging = folder / f".writing-{os.getpid()}"
+    try:
+        tf.saved_model.save(module, str(staging), signatures=dict(signatures))
+        write_warmup(staging / "assets.extra" / WARMUP, folder.name, warmup)
+        write_json(staging / RUN, extra or {})
+        _answers(staging, warmup)
+        target = folder / str(latest_version(folder, default=0) + 1)
+        os.rename(staging, target)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    write_atomically(folder / "README.md", lambda file: file.write(card.encode()))
+    return target
+
+
+def write_warmup(
+    path: Path, model: str, requests: Iterable[tuple[str, Mapping[str, object]]]
+) -> None:
+    """Writes PredictionLog records, the format of TF Serving's SavedModel warm-up."""
+    from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for signature, inputs in requests:
+            request = predict_pb2.PredictRequest()
+            request.model_spec.name = model
+            request.model_spec.signature_name = signature
+            for name, value in inputs.items():
+                request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+            log = prediction_log_pb2.PredictionLog(
+                predict_log=prediction_log_pb2.PredictLog(request=request)
+            )
+            writer.write(log.SerializeToString())
+
+
+def latest_version(folder: Path, default: int | None = None) -> int:
+    """The largest version number under `folder`, as TF Serving picks it.
+
+    Raises:
+        ValueError: there is none, and no default.
+    """
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    versions = [int(name) for name in names if name.isdigit()]
+    if not versions and default is None:
+        raise ValueError(
+            f"`--model` must name a folder of versions (1, 2, ...) or one version. Got {folder}, "
+            "which has none: train one, or name another."
+        )
+    return max(versions, default=default)
+
+
+def load_saved_model(path: Path):
+    """Loads a SavedModel folder, or the latest version under it; returns (model, folder)."""
+    if not (path / "saved_model.pb").exists():
+        path = path / str(latest_version(path))
+    try:
+        return tf.saved_model.load(str(path)), path
+    except (OSError, ValueError, LookupError, tf.errors.OpError) as error:
+        raise ValueError(
+            f"`--model` must name a whole SavedModel. {path} does not load: {error}"
+        ) from error
+
+
+def _answers(folder: Path, requests: Iterable[tuple[str, Mapping[str, object]]]) -> None:
+    """What was saved loads and answers its own warm-up requests, before it gets its place."""
+    loaded = tf.saved_model.load(str(folder))
+    for signature, inputs in requests:
+        loaded.signatures[signature](**{name: tf.constant(v) for name, v in inputs.items()})
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Removes what an export that was killed left, if its process is gone."""
+    for path in folder.glob(".writing-*"):
+        pid = path.name.removeprefix(".writing-")
+        # This process has not begun: a container gives its number to one process after another.
+        if not pid.isdigit() or int(pid) == os.getpid() or not _alive(int(pid)):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)  # signal 0 only asks
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # another user's
+    return True

@@ -1,0 +1,163 @@
+"""Run folders: everything that made a run, written so that nothing half-written is ever read.
+
+runs/<task>/<name>/
+    config.json       the flags of the run, as given
+    state.json        epochs done, history, and which checkpoint files belong to them
+    checkpoints/      weights and optimizer after the last epoch, and the best weights so far
+    metrics.json      written last: a run with metrics is complete
+    tensorboard/      the same numbers for TensorBoard
+    report.html       curves and examples
+"""
+
+import contextlib
+import dataclasses
+import fcntl
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import keras
+import numpy as np
+
+
+def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
+    """Writes a file beside `path`, flushes it to the disk, and renames it into place.
+
+    A reader sees the old file or the new one, whole, whenever the process or the machine stops.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)  # mkstemp's 0600 would keep a model server from reading it
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+        raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes `value` as indented JSON, atomically; paths become strings."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=_to_json) + "\n"
+    write_atomically(path, lambda file: file.write(text.encode()))
+
+
+def read_json(path: Path) -> Any:
+    """Reads JSON; a file that is not JSON is an error that names it."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is not JSON, so it is not this project's: {error}.") from error
+
+
+def _to_json(value):
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, (np.floating, np.integer)):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} has no JSON form here")
+
+
+def flags_to_json(flags: Any) -> dict[str, Any]:
+    """The fields of a flags dataclass as JSON values."""
+    return {name: _plain(value) for name, value in dataclasses.asdict(flags).items()}
+
+
+def _plain(value):
+    return str(value) if isinstance(value, Path) else value
+
+
+@contextlib.contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Holds the folder for this process; a second training in it is an error, not a mixture.
+
+    The lock belongs to the open file, so that the system frees it however the process ends.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(
+                f"`--run` must name a folder that no other process trains in. Got {folder}: wait "
+                "for that training, stop it, or choose another name."
+            ) from None
+        yield
+
+
+def open_run(folder: Path, flags: Any) -> None:
+    """Begins a run or goes on with it: the flags must be those that it was begun with.
+
+    A flag that is younger than the run counts as begun with its default.
+
+    Raises:
+        ValueError: the folder holds a run with other flags; names each that differs.
+    """
+    path = folder / "config.json"
+    wanted = flags_to_json(flags)
+    if not path.exists():
+        write_json(path, wanted)
+        return
+    defaults = {field.name: _plain(field.default) for field in dataclasses.fields(flags)}
+    found = {**defaults, **read_json(path)}
+    changed = [
+        f"--{name.replace('_', '-')} was {found.get(name)!r}, is {wanted.get(name)!r}"
+        for name in sorted({*found, *wanted})
+        if found.get(name) != wanted.get(name)
+    ]
+    if changed:
+        raise ValueError(
+            f"{folder} holds a run with other flags: {'; '.join(changed)}. Give the run another "
+            "name with `--run`, or delete that folder."
+        )
+
+
+def save_variables(path: Path, variables: Mapping[str, list[keras.Variable]]) -> str:
+    """Writes groups of variables to one .npz; returns its sha256.
+
+    NumPy's format holds plain arrays and nothing that runs, and reads back under every backend.
+    """
+    arrays = {
+        f"{group}/{index:04d}/{variable.path}": keras.ops.convert_to_numpy(variable.value)
+        for group, members in variables.items()
+        for index, variable in enumerate(members)
+    }
+    write_atomically(path, lambda file: np.savez(file, **arrays))
+    return file_digest(path)
+
+
+def load_variables(path: Path, variables: Mapping[str, list[keras.Variable]]) -> None:
+    """Assigns what `save_variables` wrote; every variable must be there in its shape.
+
+    Raises:
+        ValueError: the file holds other variables than the model that is asked for.
+    """
+    with np.load(path, allow_pickle=False) as arrays:
+        for group, members in variables.items():
+            found = sorted(name for name in arrays.files if name.startswith(f"{group}/"))
+            if len(found) != len(members):
+                raise ValueError(
+                    f"{path} must hold {len(members)} `{group}` variables. Got {len(found)}."
+                )
+            for name, variable in zip(found, members, strict=True):
+                value = arrays[name]
+                if value.shape != tuple(variable.shape):
+                    raise ValueError(
+                        f"`{variable.path}` must have shape {tuple(variable.shape)}. "
+                        f"Got {value.shape} for {name} in {path}."
+                    )
+                variable.assign(value)
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of a file, in hex."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

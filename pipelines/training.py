@@ -1,0 +1,213 @@
+"""The loop over epochs that all tasks share: train, validate, checkpoint, resume.
+
+What an epoch does is the task's own; here is only what must never differ between tasks: after each
+epoch the weights, the optimizer, the random state and the history are on the disk as one, and a
+run that was killed goes on from there to the result that an unbroken run has.
+"""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import keras
+
+from pipelines.runs import file_digest, load_variables, read_json, save_variables, write_json
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one training is made of.
+
+    Attributes:
+        model: built.
+        epochs: passes to make, all phases together.
+        begin: epoch number -> compiles the model for that epoch, if a new phase begins with it.
+        train_epoch: epoch number, from 0 -> numbers of that epoch. It must depend on the epoch's
+            number and the model's state alone: that makes a resumed run equal an unbroken one.
+        validate: numbers on the validation split, free-running where it generates.
+        monitor: which of validate's numbers says that an epoch is better; larger is better.
+        keep: how many best epochs to keep weights of; their average is tried at the end.
+    """
+
+    model: keras.Model
+    epochs: int
+    begin: Callable[[int], None]
+    train_epoch: Callable[[int], Mapping[str, float]]
+    validate: Callable[[], Mapping[str, float]]
+    monitor: str
+    keep: int = 1
+
+
+@dataclass
+class Progress:
+    """What state.json holds: `last` and `best` name files under checkpoints/ with their sha256."""
+
+    epochs_done: int = 0
+    history: dict[str, list[float]] = field(default_factory=dict)
+    last: dict[str, str] = field(default_factory=dict)
+    best: list[dict] = field(default_factory=list)
+    averaged: float | None = None
+
+
+def fit(task: Task, run: Path) -> Progress:
+    """Trains to the end, from wherever `run` stands; leaves the best weights in the model.
+
+    Args:
+        task: what to train.
+        run: the run's folder.
+
+    Raises:
+        ValueError: nothing to train or to keep; a checkpoint is not whole; an epoch's loss is not
+            finite (the checkpoint before it stays).
+    """
+    for name in ("epochs", "keep"):
+        if getattr(task, name) < 1:
+            raise ValueError(f"`{name}` must be at least 1. Got {getattr(task, name)}.")
+    progress = resume(task, run)
+    for epoch in range(progress.epochs_done, task.epochs):
+        started = time.monotonic()
+        task.begin(epoch)
+        numbers = dict(task.train_epoch(epoch))
+        _check_finite(numbers, epoch, run)
+        numbers["train_seconds"] = time.monotonic() - started
+        numbers.update({f"val_{name}": value for name, value in task.validate().items()})
+        value = numbers[f"val_{task.monitor}"]
+        _check_finite({task.monitor: value}, epoch, run)
+        numbers["seconds"] = time.monotonic() - started
+        _record(progress, numbers)
+        _checkpoint(task, run, progress, value)
+        _tensorboard(run, epoch, numbers)
+        _say(task, epoch, numbers)
+    _use_best(task, run, progress)
+    return progress
+
+
+def resume(task: Task, run: Path) -> Progress:
+    """Puts model and optimizer where the run's last whole checkpoint left them."""
+    path = run / "state.json"
+    if not path.exists():
+        return Progress()
+    progress = Progress(**read_json(path))
+    task.begin(progress.epochs_done - 1)  # the optimizer must be the one that was saved
+    _load(run, progress.last, task.model, with_optimizer=True)
+    _remove_others(run, progress)  # a process that was killed may have left some
+    if progress.epochs_done < task.epochs:
+        print(f"Going on after epoch {progress.epochs_done} of {task.epochs} in {run}.", flush=True)
+    return progress
+
+
+def load_best(model: keras.Model, run: Path) -> Progress:
+    """Loads the run's chosen weights: the best epoch's, or the average where that was better."""
+    path = run / "state.json"
+    if not path.exists():
+        raise ValueError(f"`--run` must name a run with a checkpoint. Got {run}, which has none.")
+    progress = Progress(**read_json(path))
+    _load(run, progress.best[0], model, with_optimizer=False)
+    return progress
+
+
+def _check_finite(numbers: Mapping[str, float], epoch: int, run: Path) -> None:
+    if not all(math.isfinite(value) for value in numbers.values()):
+        raise ValueError(
+            f"The numbers of epoch {epoch + 1} must be finite. Got {dict(numbers)}. The checkpoint "
+            f"of epoch {epoch} is kept in {run}: try a smaller `--learning-rate`."
+        )
+
+
+def _record(progress: Progress, numbers: Mapping[str, float]) -> None:
+    for name, value in numbers.items():
+        # A number that begins in a later phase has no value for the epochs before it.
+        series = progress.history.setdefault(name, [math.nan] * progress.epochs_done)
+        series.append(float(value))
+    progress.epochs_done += 1
+    for series in progress.history.values():
+        series.extend([math.nan] * (progress.epochs_done - len(series)))
+
+
+def _checkpoint(task: Task, run: Path, progress: Progress, value: float) -> None:
+    """Writes new files first, then the state that names them, then removes the files not named."""
+    stem = f"epoch-{progress.epochs_done:04d}"
+    progress.last = _save(run, f"{stem}.npz", task.model, with_optimizer=True)
+    ranked = sorted([*progress.best, {"value": value}], key=lambda entry: -entry["value"])
+    if any("file" not in entry for entry in ranked[: task.keep]):
+        saved = _save(run, f"{stem}-weights.npz", task.model, with_optimizer=False)
+        entry = {"value": value, "epoch": progress.epochs_done, **saved}
+        ranked = [entry if "file" not in other else other for other in ranked]
+    progress.best = [entry for entry in ranked[: task.keep] if "file" in entry]
+    _commit(run, progress)
+
+
+def _commit(run: Path, progress: Progress) -> None:
+    write_json(run / "state.json", vars(progress))
+    _remove_others(run, progress)
+
+
+def _remove_others(run: Path, progress: Progress) -> None:
+    named = {progress.last["file"], *(entry["file"] for entry in progress.best)}
+    for file in (run / "checkpoints").iterdir():
+        if file.name not in named:
+            file.unlink()
+
+
+def _variables(model: keras.Model, with_optimizer: bool) -> dict[str, list[keras.Variable]]:
+    groups = {"model": model.variables}  # the random state of dropout is among them
+    return {**groups, "optimizer": model.optimizer.variables} if with_optimizer else groups
+
+
+def _save(run: Path, name: str, model: keras.Model, with_optimizer: bool) -> dict[str, str]:
+    path = run / "checkpoints" / name
+    return {"file": name, "sha256": save_variables(path, _variables(model, with_optimizer))}
+
+
+def _load(run: Path, entry: Mapping[str, str], model: keras.Model, with_optimizer: bool) -> None:
+    path = run / "checkpoints" / entry["file"]
+    if not path.exists() or file_digest(path) != entry["sha256"]:
+        raise ValueError(
+            f"{path} must be the file that {run / 'state.json'} describes (sha256 "
+            f"{entry['sha256'][:12]}...). It is missing, cut off or altered: restore it, or delete "
+            f"{run} to train anew."
+        )
+    load_variables(path, _variables(model, with_optimizer))
+
+
+def _use_best(task: Task, run: Path, progress: Progress) -> None:
+    """Loads the best epoch's weights, or the mean of the best epochs' where that validates better.
+
+    Averaging the weights of epochs near one optimum lands in its flatter middle
+    (Izmailov et al. 2018).
+    """
+    if progress.averaged is None and len(progress.best) > 1:
+        sums = None
+        for entry in progress.best:
+            _load(run, entry, task.model, with_optimizer=False)
+            values = [keras.ops.convert_to_numpy(v.value) for v in task.model.weights]
+            sums = values if sums is None else [a + b for a, b in zip(sums, values, strict=True)]
+        for variable, total in zip(task.model.weights, sums, strict=True):
+            variable.assign(total / len(progress.best))
+        value = float(task.validate()[task.monitor])
+        progress.averaged = value
+        best = progress.best[0]["value"]
+        print(
+            f"Mean of the {len(progress.best)} best epochs: {task.monitor} {value:.4f}; "
+            f"best epoch: {best:.4f}."
+        )
+        if value > best:
+            saved = _save(run, "average-weights.npz", task.model, with_optimizer=False)
+            progress.best = [{"value": value, "epoch": 0, **saved}, *progress.best]
+        _commit(run, progress)
+    _load(run, progress.best[0], task.model, with_optimizer=False)
+
+
+def _tensorboard(run: Path, epoch: int, numbers: Mapping[str, float]) -> None:
+    import tensorflow as tf  # only here: the loop itself runs on every backend
+
+    with tf.summary.create_file_writer(str(run / "tensorboard")).as_default(step=epoch + 1):
+        for name, value in numbers.items():
+            tf.summary.scalar(name, value)
+
+
+def _say(task: Task, epoch: int, numbers: Mapping[str, float]) -> None:
+    shown = "  ".join(f"{name} {value:.4g}" for name, value in numbers.items())
+    print(f"epoch {epoch + 1}/{task.epochs}  {shown}", flush=True)

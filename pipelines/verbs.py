@@ -1,0 +1,315 @@
+"""The verbs: free functions over any Pipeline. Here is what is true of every task, only that."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import keras
+import tyro
+
+from pipelines import exporting, runs, training
+
+PATHS = ("data_dir", "runs_dir", "cache_dir")  # flags that say where things lie on one machine
+
+
+@dataclass(frozen=True)
+class TrainFlags:
+    """Data to model to metrics to SavedModel, in one go; goes on where it was cut off."""
+
+    dataset: str = "demo"
+    """Data set. `demo` needs no download; the task's README lists the others."""
+    data_dir: Path | None = None
+    """Folder of the raw files, in their publisher's layout or your own."""
+    run: str | None = None
+    """Name of the run's folder under --runs-dir/<task>. Default: the data set's name."""
+    runs_dir: Path = Path("runs")
+    """Where runs are kept."""
+    cache_dir: Path = Path("cache")
+    """Where features of frozen encoders are kept between runs."""
+    limit: int | None = None
+    """Use the first so many examples of each split only, for a quick try."""
+    seed: int = 0
+    """Seed of the weights, the order of the data, and dropout."""
+    mixed_precision: bool = False
+    """Compute in 16 bits where the device is faster at it (GPU: float16, CPU: bfloat16)."""
+
+
+@dataclass(frozen=True)
+class EvaluateFlags:
+    """The metrics of an exported model on a split, free-running."""
+
+    model: Path | None = None
+    """SavedModel, or a folder of versions. Default: saved_models/<task>, its latest version."""
+    dataset: str | None = None
+    """Data set. Default: the one that the model was trained on."""
+    data_dir: Path | None = None
+    """Folder of the raw files."""
+    split: str = "test"
+    """Split to measure: train, dev or test."""
+    limit: int | None = None
+    """Measure the first so many examples only."""
+    output: Path | None = None
+    """Write the metrics as JSON to this file, too."""
+    update_card: bool = False
+    """Write the metrics into the model card beside the model, too."""
+
+
+@dataclass(frozen=True)
+class PredictFlags:
+    """Answers of an exported model for files or strings."""
+
+    inputs: Annotated[tuple[str, ...], tyro.conf.Positional]
+    """What to answer."""
+    model: Path | None = None
+    """SavedModel, or a folder of versions. Default: saved_models/<task>, its latest version."""
+
+
+@dataclass(frozen=True)
+class ExportFlags:
+    """A finished run as a new version under saved_models/.
+
+    A field that a task adds here under the name of a training flag takes that flag's place.
+    """
+
+    run: str = "demo"
+    """Name of the run."""
+    runs_dir: Path = Path("runs")
+    """Where runs are kept."""
+    saved_models: Path = Path("saved_models")
+    """Folder that a model server watches."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """What a pipeline hands over to be saved: see `exporting.write_saved_model`."""
+
+    module: Any
+    signatures: Mapping[str, Callable]
+    warmup: list[tuple[str, Mapping[str, object]]]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Metrics, and what the report shows beside them (the pipeline's own)."""
+
+    metrics: Mapping[str, float]
+    details: Any = None
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """What one task must answer.
+
+    Attributes:
+        name: the task, as in `python -m pipelines.<name>`.
+        summary: one line for the usage text.
+        train_flags: a frozen dataclass over TrainFlags.
+        train_presets: data set -> flags that were measured on it.
+        prepare: flags, run folder -> the training Task (and its data).
+        export: flags, run folder -> Export of the run's best weights.
+        evaluate: loaded SavedModel, flags -> Evaluation on that data set and split.
+        predict: loaded SavedModel, flags -> lines to print.
+        report: run folder, history, Evaluation -> writes run/report.html.
+        card: flags, what metrics.json holds (fewer before it is measured) -> the model card's text.
+        test_split: flags -> the split that `train` measures at its end.
+        evaluate_flags, predict_flags, export_flags: more flags than the shared ones, where needed.
+    """
+
+    name: str
+    summary: str
+    train_flags: type[TrainFlags]
+    train_presets: Mapping[str, TrainFlags]
+    prepare: Callable[[TrainFlags, Path], training.Task]
+    export: Callable[[TrainFlags, Path], Export]
+    evaluate: Callable[[Any, EvaluateFlags], Evaluation]
+    predict: Callable[[Any, PredictFlags], Iterable[str]]
+    report: Callable[[Path, TrainFlags, Mapping[str, list[float]], Evaluation], None]
+    card: Callable[[TrainFlags, Mapping[str, Any]], str]
+    test_split: Callable[[TrainFlags], str] = lambda flags: "test"
+    evaluate_flags: type[EvaluateFlags] = EvaluateFlags
+    predict_flags: type[PredictFlags] = PredictFlags
+    export_flags: type[ExportFlags] = ExportFlags
+
+    def flags(self) -> dict[str, type]:
+        """Verb -> the dataclass of its flags."""
+        return {
+            "train": self.train_flags,
+            "evaluate": self.evaluate_flags,
+            "predict": self.predict_flags,
+            "export": self.export_flags,
+        }
+
+    def presets(self, verb: str) -> Mapping[str, TrainFlags]:
+        """Data set -> default flags of a verb."""
+        return self.train_presets if verb == "train" else {}
+
+
+def train(pipeline: Pipeline, flags: TrainFlags) -> None:
+    """Data -> model -> fit -> best checkpoint -> export -> evaluate -> report."""
+    run = flags.runs_dir / pipeline.name / (flags.run or flags.dataset)
+    if (run / "metrics.json").exists():
+        runs.open_run(run, flags)
+        print(f"{run} is complete; `--run NAME` begins another.\n")
+        print(json.dumps(runs.read_json(run / "metrics.json"), indent=2))
+        return
+    with runs.only_writer(run):
+        runs.open_run(run, flags)
+        started = time.monotonic()
+        keras.utils.set_random_seed(flags.seed)
+        set_precision(flags.mixed_precision)
+        progress = training.fit(pipeline.prepare(flags, run), run)
+        keras.config.set_dtype_policy("float32")  # exports compute in float32
+        print("Exporting ...", flush=True)
+        train_seconds = sum(progress.history.get("seconds", []))
+        model_dir = export_run(
+            pipeline, flags, run, run / "saved_model", {"train_seconds": train_seconds}
+        )
+        evaluation = _measure(pipeline, flags, model_dir)
+        metrics = {
+            "metrics": dict(evaluation.metrics),
+            "dataset": flags.dataset,
+            "train_seconds": train_seconds,
+            "machine": machine(),
+        }
+        pipeline.report(run, flags, progress.history, evaluation)
+        card = pipeline.card(flags, metrics)
+        runs.write_atomically(model_dir.parent / "README.md", lambda f: f.write(card.encode()))
+        runs.write_json(run / "metrics.json", metrics)  # last: now the run is complete
+    _print_table(evaluation.metrics)
+    print(f"\n{time.monotonic() - started:.0f} s in all. Model: {model_dir}")
+    print(f"Report: {run / 'report.html'}", flush=True)
+
+
+def evaluate(pipeline: Pipeline, flags: EvaluateFlags) -> None:
+    """Loads a SavedModel and measures its answers."""
+    model, folder = exporting.load_saved_model(flags.model or default_model(pipeline))
+    evaluation = pipeline.evaluate(model, complete(flags, folder))
+    _print_table(evaluation.metrics)
+    if flags.output is not None:
+        runs.write_json(flags.output, {"metrics": evaluation.metrics, "machine": machine()})
+    if flags.update_card:
+        made = runs.read_json(folder / exporting.RUN)
+        measured = {**made, "metrics": evaluation.metrics, "machine": machine()}
+        card = pipeline.card(from_json(pipeline.train_flags, made["flags"]), measured)
+        runs.write_atomically(folder.parent / "README.md", lambda f: f.write(card.encode()))
+
+
+def predict(pipeline: Pipeline, flags: PredictFlags) -> None:
+    """Prints one answer a line, in the order of the inputs."""
+    model, _ = exporting.load_saved_model(flags.model or default_model(pipeline))
+    for line in pipeline.predict(model, flags):
+        print(line, flush=True)
+
+
+def export(pipeline: Pipeline, flags: ExportFlags) -> None:
+    """Copies a complete run's best weights into a new version for serving."""
+    run = flags.runs_dir / pipeline.name / flags.run
+    if not (run / "metrics.json").exists():
+        raise ValueError(f"`--run` must name a complete run. Got {run}: train it to its end first.")
+    made_with = from_json(pipeline.train_flags, runs.read_json(run / "config.json"))
+    changes = {
+        name: value
+        for name, value in vars(flags).items()
+        if hasattr(made_with, name) and name not in ("run", "runs_dir") and value is not None
+    }
+    train_flags = replace(made_with, **changes)
+    folder = flags.saved_models / pipeline.name
+    measured = runs.read_json(run / "metrics.json")
+    if changes:  # the run's metrics hold for the model that the run exported, not for this one
+        measured = {"train_seconds": measured["train_seconds"]}
+    print(f"Exported to {export_run(pipeline, train_flags, run, folder, measured)}")
+
+
+# Parts.
+
+
+def export_run(
+    pipeline: Pipeline, flags: TrainFlags, run: Path, folder: Path, measured: Mapping[str, Any]
+) -> Path:
+    """Writes the run's best weights as the next version under `folder`."""
+    exported = pipeline.export(flags, run)
+    return exporting.write_saved_model(
+        exported.module,
+        exported.signatures,
+        folder,
+        card=pipeline.card(flags, measured),
+        warmup=exported.warmup,
+        extra={
+            "task": pipeline.name,
+            "flags": {
+                name: v for name, v in runs.flags_to_json(flags).items() if name not in PATHS
+            },
+            "train_seconds": measured["train_seconds"],
+        },
+    )
+
+
+def _measure(pipeline: Pipeline, flags: TrainFlags, model_dir: Path) -> Evaluation:
+    model, _ = exporting.load_saved_model(model_dir)
+    shared = pipeline.evaluate_flags(
+        dataset=flags.dataset,
+        data_dir=flags.data_dir,
+        split=pipeline.test_split(flags),
+        limit=flags.limit,
+    )
+    return pipeline.evaluate(model, shared)
+
+
+def _print_table(metrics: Mapping[str, float]) -> None:
+    print()
+    for name, value in metrics.items():
+        print(f"  {name:<24}{value:>12.4f}")
+
+
+def default_model(pipeline: Pipeline) -> Path:
+    """The shipped models' folder, beside the code."""
+    return Path(__file__).parent.parent / "saved_models" / pipeline.name
+
+
+def complete(flags: EvaluateFlags, folder: Path) -> EvaluateFlags:
+    """Fills in the data set that the model was trained on where none is named."""
+    if flags.dataset is not None:
+        return flags
+    made_from = runs.read_json(folder / exporting.RUN)
+    return type(flags)(**{**vars(flags), "dataset": made_from["flags"]["dataset"]})
+
+
+def from_json(flag_type: type, values: Mapping[str, Any]):
+    """A flags dataclass from config.json."""
+    return flag_type(
+        **{
+            name: Path(value) if name in PATHS and value is not None else value
+            for name, value in values.items()
+        }
+    )
+
+
+def set_precision(mixed: bool) -> None:
+    """float32, or the 16 bits that the device at hand is fast at."""
+    if mixed:
+        import tensorflow as tf
+
+        gpu = bool(tf.config.list_physical_devices("GPU"))
+        keras.config.set_dtype_policy("mixed_float16" if gpu else "mixed_bfloat16")
+
+
+def machine() -> str:
+    """One line on what made a number: processor, cores, GPU, library versions."""
+    import os
+    import platform
+
+    import tensorflow as tf
+
+    names = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
+    gpus = [device.name for device in tf.config.list_physical_devices("GPU")]
+    return (
+        f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores, "
+        f"GPU: {', '.join(gpus) or 'none'}, TensorFlow {tf.__version__}, Keras {keras.__version__}"
+    )

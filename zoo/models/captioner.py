@@ -1,0 +1,268 @@
+"""One to many: an image begins the sequence, the words follow (the lecture's image captioning)."""
+
+import keras
+from keras import ops
+
+from zoo.decoding import beam_search, greedy, sample
+from zoo.layers import LSTM, SimpleRNN
+from zoo.layers.attention import AdditiveAttention
+from zoo.layers.constant_feature import ConstantFeature, GateOffsets
+
+CELLS = ("lstm", "lstm_tanh", "simple_rnn")
+ATTENTIONS = ("additive", "none")
+
+
+def recurrent_layer(cell: str, units: int, name: str) -> keras.layers.RNN:
+    """The lecture's LSTM or SimpleRNN, or the LSTM with the usual tanh candidate.
+
+    All of them read inputs that end in the constant 1 (`ConstantFeature`).
+    """
+    shared = {"return_sequences": True, "return_state": True, "name": name}
+    if cell == "simple_rnn":
+        # Identity recurrence: h is kept as it is until the input says otherwise
+        # (Le, Jaitly and Hinton 2015).
+        return SimpleRNN(units, recurrent_initializer=keras.initializers.Identity(0.9), **shared)
+    candidate = "tanh" if cell == "lstm_tanh" else "sigmoid"
+    return LSTM(units, candidate_activation=candidate, kernel_initializer=GateOffsets(), **shared)
+
+
+@keras.saving.register_keras_serializable(package="unfold")
+class Captioner(keras.Model):
+    """Image features -> words, by two recurrent layers with attention between them.
+
+        v_j  = norm(W_v a_j + p_j)              cells: the encoder's a_j, and where j is
+        g    = W_g mean_j(v_j)                  the image as a whole: the sequence's first input
+        h¹_t = LSTM¹([x_t, 1])                  x_0 = g, then x_t = √d E w_t (d: size of E's rows)
+        c_t  = Σ_j α_tj v_j                     additive attention with the query h¹_t
+        h²_t = LSTM²([h¹_t, c_t, 1])            without attention: LSTM²([h¹_t, 1])
+        p(w_{t+1}) = softmax(E (W_h [h²_t, c_t]))   readout through the embedding E, transposed
+
+    No layer waits for the output of a later layer's previous step, so that training runs each
+    layer over all time steps at once; the attention is that of two-layer captioners (Anderson et
+    al. 2018, "Bottom-up and top-down attention") without their feedback into the first layer.
+
+    Inputs of `call` (teacher forcing), a dict:
+        features: `<float32>[batch, cells, channels]`, the encoder's grid, or in its place
+        images: `<float32>[batch, height, width, 3]`, 0..255, where the model has an encoder.
+        tokens: `<int32>[batch, captions, time]`: the words before each answer, start token first;
+            several captions of one image share the work on the image. 0 is padding (after the
+            words, so that no mask is needed in the loop: the loss leaves padding out).
+    Returns logits `<float32>[batch, captions, time, vocabulary_size]`.
+
+    Args:
+        vocabulary_size: words, with padding 0, start, end and unknown among them.
+        units, embedding_units, attention_units: sizes of h; of E's rows and v; of the attention.
+        attention: "additive" or "none".
+        cell: "lstm" (the lecture's), "lstm_tanh" (the usual candidate) or "simple_rnn".
+        dropout: share of embeddings, image cells and readouts dropped in training, 0..1.
+        encoder: a Keras model from images to `[batch, cells, channels]`, trained with the rest
+            where it is trainable; None where features are given.
+
+    Raises:
+        ValueError: an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        units: int = 512,
+        embedding_units: int = 512,
+        attention_units: int = 256,
+        attention: str = "additive",
+        cell: str = "lstm",
+        dropout: float = 0.3,
+        encoder: keras.Model | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if attention not in ATTENTIONS:
+            raise ValueError(f"`attention` must be one of {ATTENTIONS}. Got {attention!r}.")
+        if cell not in CELLS:
+            raise ValueError(f"`cell` must be one of {CELLS}. Got {cell!r}.")
+        sizes = {
+            "vocabulary_size": vocabulary_size,
+            "units": units,
+            "embedding_units": embedding_units,
+            "attention_units": attention_units,
+        }
+        for argument, size in sizes.items():
+            if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+                raise ValueError(f"`{argument}` must be a positive integer. Got {size!r}.")
+        self._config = {**sizes, "attention": attention, "cell": cell, "dropout": dropout}
+        self.vocabulary_size = vocabulary_size
+        self.encoder = encoder
+        dense = keras.layers.Dense
+        self.cells = dense(embedding_units, use_bias=False, name="cells")
+        self.cells_norm = keras.layers.LayerNormalization(name="cells_norm")
+        self.image = dense(embedding_units, use_bias=False, name="image")
+        self.embedding = keras.layers.Embedding(
+            vocabulary_size,
+            embedding_units,
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=embedding_units**-0.5),
+            name="embedding",
+        )
+        self.constant = ConstantFeature(name="constant")
+        self.first = recurrent_layer(cell, units, "first")
+        self.second = recurrent_layer(cell, units, "second")
+        self.attention = (
+            AdditiveAttention(attention_units, name="attention")
+            if attention == "additive"
+            else None
+        )
+        self.readout = dense(embedding_units, use_bias=False, name="readout")
+        self.dropout = keras.layers.Dropout(dropout, name="dropout")
+
+    def build(self, input_shape):
+        if self.encoder is not None and "images" in input_shape:
+            features_shape = self.encoder.compute_output_shape(input_shape["images"])
+        else:
+            features_shape = input_shape["features"]
+        width = self._config["embedding_units"]
+        units = self._config["units"]
+        context = width if self.attention is not None else 0
+        cells_shape = (None, features_shape[1], width)
+        self.cells.build(features_shape)
+        self.cells_norm.build(cells_shape)
+        self.image.build((None, width))
+        self.positions = self.add_weight(
+            name="positions", shape=(features_shape[1], width), initializer="zeros"
+        )
+        self.embedding.build((None, None))
+        self.first.build((None, None, width + 1))
+        self.second.build((None, None, units + context + 1))
+        if self.attention is not None:
+            self.attention.build((None, None, units), cells_shape)
+        self.readout.build((None, None, units + context))
+        self.built = True
+
+    # Teacher forcing: all time steps at once.
+
+    def call(self, inputs, training=False):
+        logits, _ = self.logits_and_attention(inputs, training)
+        return logits
+
+    def logits_and_attention(self, inputs, training=False):
+        """Logits as `call` and weights `<float32>[batch, captions, time, cells]` or None."""
+        memory = self.read_image(inputs, training)
+        batch, captions, time = ops.shape(inputs["tokens"])
+        words = self._drop(self._embed(inputs["tokens"]), training)
+        image = ops.broadcast_to(
+            memory["image"][:, None, None, :], (batch, captions, 1, words.shape[-1])
+        )
+        sequence = ops.concatenate([image, words], axis=2)
+        sequence = ops.reshape(sequence, (batch * captions, time + 1, words.shape[-1]))
+        first = self.first(self.constant(sequence), training=training)[0][:, 1:]
+        first = self._drop(first, training)
+        context, weights = self._attend(
+            ops.reshape(first, (batch, captions * time, first.shape[-1])), memory
+        )
+        joined = first
+        if context is not None:
+            context = ops.reshape(context, (batch * captions, time, context.shape[-1]))
+            weights = ops.reshape(weights, (batch, captions, time, -1))
+            joined = ops.concatenate([first, context], axis=-1)
+        second = self.second(self.constant(joined), training=training)[0]
+        logits = self._logits(second, context, training)
+        return ops.reshape(logits, (batch, captions, time, self.vocabulary_size)), weights
+
+    def read_image(self, inputs, training=False):
+        """The image as the decoder reads it: a dict of cells, keys and the image as a whole."""
+        features = inputs.get("features")
+        if features is None:
+            if self.encoder is None or "images" not in inputs:
+                raise ValueError(
+                    "`inputs` must hold `features`, or `images` where the model has an encoder. "
+                    f"Got {sorted(inputs)}."
+                )
+            features = self.encoder(inputs["images"], training=training)
+        cells = self.cells(self._drop(features, training))
+        cells = self.cells_norm(cells + ops.cast(self.positions, cells.dtype))
+        memory = {"cells": cells, "image": self.image(ops.mean(cells, axis=1))}
+        if self.attention is not None:
+            memory["keys"] = self.attention.keys(cells)
+        return memory
+
+    # Free running: one step at a time, over the same weights.
+
+    def begin(self, memory):
+        """The decoder's state after the image, the sequence's first input.
+
+        A list of `<float>[batch, 1, units]`: the states of the first layer, then of the second.
+        The second layer begins with the first word.
+        """
+        image = self.constant(memory["image"])
+        batch = ops.shape(image)[0]
+        _, first = self.first.cell(image, self.first.get_initial_state(batch))
+        second = self.second.get_initial_state(batch)
+        first = list(first) if isinstance(first, (list, tuple)) else [first]
+        return [ops.expand_dims(state, 1) for state in [*first, *second]]
+
+    def step(self, tokens, state, memory):
+        """One word on: tokens `<int32>[batch, beams]` -> logits `[batch, beams, vocabulary_size]`.
+
+        state is `begin`'s, `[batch, beams, units]` each; memory is shared by an image's beams.
+        """
+        batch, beams = ops.shape(tokens)
+        half = len(state) // 2
+        state = [ops.reshape(value, (batch * beams, value.shape[-1])) for value in state]
+        words = ops.reshape(self._embed(tokens), (batch * beams, -1))
+        first, first_state = self.first.cell(self.constant(words), state[:half])
+        context, _ = self._attend(ops.reshape(first, (batch, beams, first.shape[-1])), memory)
+        joined = first
+        if context is not None:
+            context = ops.reshape(context, (batch * beams, context.shape[-1]))
+            joined = ops.concatenate([first, context], axis=-1)
+        second, second_state = self.second.cell(self.constant(joined), state[half:])
+        logits = ops.reshape(
+            self._logits(second, context, training=False), (batch, beams, self.vocabulary_size)
+        )
+        state = [*keras.tree.flatten(first_state), *keras.tree.flatten(second_state)]
+        return logits, [ops.reshape(value, (batch, beams, value.shape[-1])) for value in state]
+
+    def caption(self, inputs, *, method: str = "beam", samples: int = 1, **options):
+        """Free-running words for images: `zoo.decoding.Decoded`.
+
+        Args:
+            inputs: a dict with `features` or `images`, as `call`'s.
+            method: "beam", "greedy" or "sample"; options go to the search of that name.
+            samples: independent captions of each image, for "sample".
+        """
+        searches = {"beam": beam_search, "greedy": greedy, "sample": sample}
+        if method not in searches:
+            raise ValueError(f"`method` must be one of {tuple(searches)}. Got {method!r}.")
+        memory = self.read_image(inputs)
+        state = [ops.repeat(value, samples, axis=1) for value in self.begin(memory)]
+        return searches[method](
+            lambda tokens, state: self.step(tokens, state, memory), state, **options
+        )
+
+    # Parts.
+
+    def _embed(self, tokens):
+        # Scaled back to unit variance: the rows are small because they serve as readout, too.
+        return self.embedding(tokens) * self._config["embedding_units"] ** 0.5
+
+    def _drop(self, values, training):
+        return self.dropout(values, training=training)
+
+    def _attend(self, queries, memory):
+        if self.attention is None:
+            return None, None
+        return self.attention(queries, memory["cells"], keys=memory["keys"])
+
+    def _logits(self, hidden, context, training):
+        joined = hidden if context is None else ops.concatenate([hidden, context], axis=-1)
+        readout = self._drop(self.readout(self._drop(joined, training)), training)
+        embeddings = ops.cast(self.embedding.embeddings, readout.dtype)
+        return ops.cast(ops.matmul(readout, ops.transpose(embeddings)), "float32")
+
+    def get_config(self):
+        encoder = keras.saving.serialize_keras_object(self.encoder) if self.encoder else None
+        return {**super().get_config(), **self._config, "encoder": encoder}
+
+    @classmethod
+    def from_config(cls, config):
+        encoder = config.get("encoder")
+        if encoder is not None:
+            encoder = keras.saving.deserialize_keras_object(encoder)
+        return cls(**{**config, "encoder": encoder})
