@@ -15,12 +15,10 @@ A photograph in, one English sentence out. {model}
 | --- | --- | --- |
 | serving_default | `image_bytes` | `caption: string[batch]`, `score: float32[batch]` |
 | features | `image_bytes` | `features: float32[batch, cells, channels]` |
-| attention | `image_bytes` | `caption`, `score`, `words`, `attention` |
-
+{attention}
 `image_bytes`, `string[batch]`, are JPEG or PNG files of any size. `score` is the geometric mean of
 the probabilities of the caption's words and its end, 0 to 1. `features` is the encoder's grid, row
-by row. `words` is `string[batch, time]`, and `attention`, `float32[batch, time, rows, columns]`,
-says where on the grid each word looked.
+by row.{words}
 
 An image that cannot be decoded, or of more than 64 megapixels, gets the caption "" and score 0; the
 others of its batch are not touched.
@@ -42,6 +40,9 @@ It knows the {world}, and describes everything else in those words.
 It misreads counts and small objects, does not read text, and repeats what the people who wrote the
 captions assumed about those in the pictures. Do not use it to identify or judge people.
 """
+ATTENTION = "| attention | `image_bytes` | `caption`, `score`, `words`, `attention` |\n"
+WORDS = """ `words` is `string[batch, time]`, and `attention`, `float32[batch, time, rows,
+columns]`, says where on the grid each word looked."""
 WORLD = {
     "demo": "shapes and colours of the drawn scenes",
     "flickr8k": "scenes of its training photographs, mostly people and dogs outdoors",
@@ -77,6 +78,8 @@ def model_card(flags: Train, measured: Mapping[str, Any]) -> str:
     head = [f"| metric ({split} split, free-running) | value |", "| --- | --- |"]
     return TEMPLATE.format(
         model=_model(flags),
+        attention=ATTENTION if flags.attention == "additive" else "",
+        words=WORDS if flags.attention == "additive" else "",
         data=DATA[flags.dataset],
         table="\n".join([*head, *rows] if rows else ["Not measured."]),
         beam=flags.beam_size,

@@ -89,7 +89,7 @@ def open_inputs(flags: Train, split: Split, encoders: Encoders, *, flip: bool = 
 
 def _pixels(flags: Train, split: Split, flip: bool) -> Inputs:
     batches = list(_decoded(split.images, flags.image_size))
-    images = np.concatenate(batches).astype(np.uint8)
+    images = np.rint(np.concatenate(batches)).astype(np.uint8)
 
     def read(rows, rng=None):
         chosen = images[rows].astype(np.float32)

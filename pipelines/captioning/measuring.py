@@ -64,6 +64,8 @@ class Answers(NamedTuple):
 
 def evaluate(model, flags: Evaluate) -> Evaluation:
     """Captions of an exported model for a split's images, as a server would give them."""
+    if flags.batch_size < 1:
+        raise ValueError(f"`batch_size` must be at least 1. Got {flags.batch_size}.")
     split = read_split(flags, flags.split)
     # The same captions as serving_default's, and where each word looked, for the report.
     has_attention = "attention" in model.signatures
