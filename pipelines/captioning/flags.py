@@ -44,7 +44,7 @@ class Train(TrainFlags):
     """Images a step."""
     captions_per_image: int = 5
     """Captions of each image in a step."""
-    epochs: int = 12
+    epochs: int = 8
     """Passes over the training images."""
     learning_rate: float = 2e-3
     """Largest learning rate; rises over the first twentieth of the steps, then falls to 0."""

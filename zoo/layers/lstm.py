@@ -181,13 +181,14 @@ class LSTMCell(keras.layers.LSTMCell):
 
     def unfold(self, inputs, states, keep, training, return_sequences):
         """All steps at once: see `RecurrentLayer`."""
-        z = ops.matmul(inputs, self.kernel)
+        # The lecture's W, for [h, x], of all gates; a bias is the weight of a constant 1 beside x.
+        W = [ops.convert_to_tensor(self.recurrent_kernel), ops.convert_to_tensor(self.kernel)]
         if self.use_bias:
-            z = z + self.bias
+            W.append(ops.convert_to_tensor(self.bias)[None])
+            inputs = ops.concatenate([inputs, ops.ones_like(inputs[..., :1])], axis=-1)
         recurrence = _recurrence(self, store=training, sequences=return_sequences)
         masks = [] if keep is None else [keep]
-        W = ops.convert_to_tensor(self.recurrent_kernel)
-        *h, h_last, C_last = recurrence(z, *states, W, *masks)
+        *h, h_last, C_last = recurrence(inputs, *states, ops.concatenate(W, axis=0), *masks)
         return h[0] if h else None, [h_last, C_last]
 
 
@@ -220,29 +221,34 @@ class LSTM(RecurrentLayer):
 def _recurrence(cell: LSTMCell, store: bool, sequences: bool) -> Callable[..., tuple]:
     """The loop over time with its gradient.
 
-    The function that it gives takes z = W x of all gates `<float>[time, batch, 4 * units]`, h_0 and
-    C_0, the recurrent kernel W and, if there is a mask, keep `<bool>[time, batch, 1]`. It gives all
-    h `<float>[time, batch, units]` if `sequences`, then h_T and C_T.
+    The function that it gives takes x `<float>[time, batch, input]`, h_0 and C_0, W of all gates
+    `<float>[units + input, 4 * units]` and, if there is a mask, keep `<bool>[time, batch, 1]`. It
+    gives all h `<float>[time, batch, units]` if `sequences`, then h_T and C_T.
     """
 
     def forward(*inputs):
         state, steps = _steps(cell, STORED if store else int(sequences), *inputs)
-        return steps[:sequences] + state, inputs[1:] + steps if store else inputs
+        return steps[:sequences] + state, inputs + steps if store else inputs
 
     def backward(saved, gradients):
         if not store:
-            saved = saved[1:] + _steps(cell, STORED, *saved)[1]
+            saved = saved + _steps(cell, STORED, *saved)[1]
         return _steps_back(cell, saved, *gradients)
 
     return with_gradient(forward, backward)
 
 
-def _steps(cell, stored, z, h_0, C_0, W, *keep):
-    """The equations, step by step: h_T and C_T, and the first `stored` of h, C, f, i, c, o."""
+def _steps(cell, stored, x, h_0, C_0, W, *keep):
+    """The equations, step by step: h_T and C_T, and the first `stored` of h, C, f, i, c, o.
+
+    W [h, x] is one product a step. To multiply all x by their part of W before the loop takes as
+    long or longer: four times the units, for all steps, do not fit in the caches of a CPU.
+    """
 
     def step(state, x):
         h, C = state
-        z_f, z_i, z_c, z_o = ops.split(x[0] + ops.matmul(h, W), 4, axis=-1)
+        z = ops.matmul(ops.concatenate([h, x[0]], axis=-1), W)
+        z_f, z_i, z_c, z_o = ops.split(z, 4, axis=-1)
         f = cell.recurrent_activation(z_f)
         i = cell.recurrent_activation(z_i)
         c = cell.candidate_activation(z_c)
@@ -253,7 +259,7 @@ def _steps(cell, stored, z, h_0, C_0, W, *keep):
             C_t, h_t = ops.where(x[1], C_t, C), ops.where(x[1], h_t, h)
         return (h_t, C_t), (h_t, C_t, f, i, c, o)[:stored]
 
-    return scan(step, (h_0, C_0), (z, *keep), (cell.units,) * stored)
+    return scan(step, (h_0, C_0), (x, *keep), (cell.units,) * stored)
 
 
 def _steps_back(cell, saved, *gradients):
@@ -263,12 +269,12 @@ def _steps_back(cell, saved, *gradients):
 
         dC <- dC + dh o φ'(C)          dz_o = dh φ(C) o'
         dz_f = dC C_{t-1} f'           dz_i = dC c i'            dz_c = dC i c'
-        dh_{t-1} = dz W^T              dC_{t-1} = dC f
+        [dh_{t-1}, dx] = dz W^T        dC_{t-1} = dC f
 
     All factors of dh and dC that are local to a step are worked out for all steps at once; the loop
-    holds only the recurrence, and the gradient of W is one product after it.
+    holds only the recurrence, and the gradients of W and of x are products after it.
     """
-    h_0, C_0, W, *keep = saved[:-STORED]
+    x, h_0, C_0, W, *keep = saved[:-STORED]
     h, C, f, i, c, o = saved[-STORED:]
     *dh_steps, dh_last, dC_last = gradients
     slope, slope_gate, slope_c = cell.slopes
@@ -284,19 +290,22 @@ def _steps_back(cell, saved, *gradients):
         )
         f = ops.where(keep[0], f, ops.ones_like(f))
     W_back = ops.transpose(W)
+    W_h, W_x = W_back[:, : cell.units], W_back[:, cell.units :]
 
-    def step(state, x):
-        f, C_by_h, o_by_h, f_by_C, i_by_C, c_by_C, *rest = x
+    def step(state, factors):
+        f, C_by_h, o_by_h, f_by_C, i_by_C, c_by_C, *rest = factors
         dh, dC = state
         if dh_steps:
             dh = dh + rest[0]
         dC = dC + dh * C_by_h
         dz = ops.concatenate([dC * f_by_C, dC * i_by_C, dC * c_by_C, dh * o_by_h], axis=-1)
-        dh_before = ops.matmul(dz, W_back)
+        dh_before = ops.matmul(dz, W_h)
         if keep:
             dh_before = ops.where(rest[-1], dh_before, dh)
         return (dh_before, dC * f), (dz,)
 
     xs = (f, C_by_h, o_by_h, f_by_C, i_by_C, c_by_C, *dh_steps, *keep)
     (dh_0, dC_0), (dz,) = scan(step, (dh_last, dC_last), xs, (4 * cell.units,), reverse=True)
-    return (dz, dh_0, dC_0, product_over_time(shift(h_0, h), dz), *(None for _ in keep))
+    dW = [product_over_time(shift(h_0, h), dz), product_over_time(x, dz)]
+    dx = ops.matmul(dz, W_x)
+    return (dx, dh_0, dC_0, ops.concatenate(dW, axis=0), *(None for _ in keep))
