@@ -244,10 +244,11 @@ def _steps(cell, stored, x, h_0, C_0, W, *keep):
     W [h, x] is one product a step. To multiply all x by their part of W before the loop takes as
     long or longer: four times the units, for all steps, do not fit in the caches of a CPU.
     """
+    W_h, W_x = W[: cell.units], W[cell.units :]
 
     def step(state, x):
         h, C = state
-        z = ops.matmul(ops.concatenate([h, x[0]], axis=-1), W)
+        z = ops.matmul(h, W_h) + ops.matmul(x[0], W_x)
         z_f, z_i, z_c, z_o = ops.split(z, 4, axis=-1)
         f = cell.recurrent_activation(z_f)
         i = cell.recurrent_activation(z_i)
