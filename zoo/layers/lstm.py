@@ -181,14 +181,14 @@ class LSTMCell(keras.layers.LSTMCell):
 
     def unfold(self, inputs, states, keep, training, return_sequences):
         """All steps at once: see `RecurrentLayer`."""
-        # The lecture's W, for [h, x], of all gates; a bias is the weight of a constant 1 beside x.
-        W = [ops.convert_to_tensor(self.recurrent_kernel), ops.convert_to_tensor(self.kernel)]
+        W_h, W_x = (ops.convert_to_tensor(w) for w in (self.recurrent_kernel, self.kernel))
         if self.use_bias:
-            W.append(ops.convert_to_tensor(self.bias)[None])
+            # A bias is the weight of a constant 1 beside x.
+            W_x = ops.concatenate([W_x, ops.convert_to_tensor(self.bias)[None]], axis=0)
             inputs = ops.concatenate([inputs, ops.ones_like(inputs[..., :1])], axis=-1)
         recurrence = _recurrence(self, store=training, sequences=return_sequences)
         masks = [] if keep is None else [keep]
-        *h, h_last, C_last = recurrence(inputs, *states, ops.concatenate(W, axis=0), *masks)
+        *h, h_last, C_last = recurrence(inputs, *states, W_h, W_x, *masks)
         return h[0] if h else None, [h_last, C_last]
 
 
@@ -221,9 +221,9 @@ class LSTM(RecurrentLayer):
 def _recurrence(cell: LSTMCell, store: bool, sequences: bool) -> Callable[..., tuple]:
     """The loop over time with its gradient.
 
-    The function that it gives takes x `<float>[time, batch, input]`, h_0 and C_0, W of all gates
-    `<float>[units + input, 4 * units]` and, if there is a mask, keep `<bool>[time, batch, 1]`. It
-    gives all h `<float>[time, batch, units]` if `sequences`, then h_T and C_T.
+    The function that it gives takes x `<float>[time, batch, input]`, h_0 and C_0, the parts of W for
+    h and for x, of all gates, and, if there is a mask, keep `<bool>[time, batch, 1]`. It gives all h
+    `<float>[time, batch, units]` if `sequences`, then h_T and C_T.
     """
 
     def forward(*inputs):
@@ -238,13 +238,12 @@ def _recurrence(cell: LSTMCell, store: bool, sequences: bool) -> Callable[..., t
     return with_gradient(forward, backward)
 
 
-def _steps(cell, stored, x, h_0, C_0, W, *keep):
+def _steps(cell, stored, x, h_0, C_0, W_h, W_x, *keep):
     """The equations, step by step: h_T and C_T, and the first `stored` of h, C, f, i, c, o.
 
-    W [h, x] is one product a step. To multiply all x by their part of W before the loop takes as
-    long or longer: four times the units, for all steps, do not fit in the caches of a CPU.
+    To multiply all x by W_x before the loop would be no faster in training, and slower in inference:
+    the result, four times the units for all steps, does not fit in the caches of a CPU.
     """
-    W_h, W_x = W[: cell.units], W[cell.units :]
 
     def step(state, x):
         h, C = state
@@ -270,12 +269,12 @@ def _steps_back(cell, saved, *gradients):
 
         dC <- dC + dh o φ'(C)          dz_o = dh φ(C) o'
         dz_f = dC C_{t-1} f'           dz_i = dC c i'            dz_c = dC i c'
-        [dh_{t-1}, dx] = dz W^T        dC_{t-1} = dC f
+        dh_{t-1} = dz W_h^T            dC_{t-1} = dC f
 
     All factors of dh and dC that are local to a step are worked out for all steps at once; the loop
-    holds only the recurrence, and the gradients of W and of x are products after it.
+    holds only the recurrence, and the gradients of W_h, W_x and x are one product each after it.
     """
-    x, h_0, C_0, W, *keep = saved[:-STORED]
+    x, h_0, C_0, W_h, W_x, *keep = saved[:-STORED]
     h, C, f, i, c, o = saved[-STORED:]
     *dh_steps, dh_last, dC_last = gradients
     slope, slope_gate, slope_c = cell.slopes
@@ -290,8 +289,7 @@ def _steps_back(cell, saved, *gradients):
             for factor in (C_by_h, o_by_h, f_by_C, i_by_C, c_by_C)
         )
         f = ops.where(keep[0], f, ops.ones_like(f))
-    W_back = ops.transpose(W)
-    W_h, W_x = W_back[:, : cell.units], W_back[:, cell.units :]
+    W_back = ops.transpose(W_h)
 
     def step(state, factors):
         f, C_by_h, o_by_h, f_by_C, i_by_C, c_by_C, *rest = factors
@@ -300,13 +298,13 @@ def _steps_back(cell, saved, *gradients):
             dh = dh + rest[0]
         dC = dC + dh * C_by_h
         dz = ops.concatenate([dC * f_by_C, dC * i_by_C, dC * c_by_C, dh * o_by_h], axis=-1)
-        dh_before = ops.matmul(dz, W_h)
+        dh_before = ops.matmul(dz, W_back)
         if keep:
             dh_before = ops.where(rest[-1], dh_before, dh)
         return (dh_before, dC * f), (dz,)
 
     xs = (f, C_by_h, o_by_h, f_by_C, i_by_C, c_by_C, *dh_steps, *keep)
     (dh_0, dC_0), (dz,) = scan(step, (dh_last, dC_last), xs, (4 * cell.units,), reverse=True)
-    dW = [product_over_time(shift(h_0, h), dz), product_over_time(x, dz)]
-    dx = ops.matmul(dz, W_x)
-    return (dx, dh_0, dC_0, ops.concatenate(dW, axis=0), *(None for _ in keep))
+    dW_h, dW_x = product_over_time(shift(h_0, h), dz), product_over_time(x, dz)
+    dx = ops.matmul(dz, ops.transpose(W_x))
+    return (dx, dh_0, dC_0, dW_h, dW_x, *(None for _ in keep))
