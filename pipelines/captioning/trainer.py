@@ -10,8 +10,9 @@ import tensorflow as tf
 from pipelines.captioning import data
 from pipelines.captioning.flags import Train
 from pipelines.captioning.inputs import Inputs
-from pipelines.captioning.learning import SelfCritical, SmoothedCrossentropy, WarmupCosine
+from pipelines.captioning.learning import SelfCritical
 from pipelines.captioning.metrics import tokenize_for_metrics
+from pipelines.learning import SmoothedCrossentropy, WarmupCosine
 from zoo.encoders import learn
 from zoo.models.captioner import Captioner
 

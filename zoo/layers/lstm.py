@@ -221,9 +221,9 @@ class LSTM(RecurrentLayer):
 def _recurrence(cell: LSTMCell, store: bool, sequences: bool) -> Callable[..., tuple]:
     """The loop over time with its gradient.
 
-    The function that it gives takes x `<float>[time, batch, input]`, h_0 and C_0, the parts of W for
-    h and for x, of all gates, and, if there is a mask, keep `<bool>[time, batch, 1]`. It gives all h
-    `<float>[time, batch, units]` if `sequences`, then h_T and C_T.
+    The function that it gives takes x `<float>[time, batch, input]`, h_0 and C_0, the parts of W
+    for h and for x, of all gates, and, if there is a mask, keep `<bool>[time, batch, 1]`. It gives
+    all h `<float>[time, batch, units]` if `sequences`, then h_T and C_T.
     """
 
     def forward(*inputs):
@@ -241,8 +241,8 @@ def _recurrence(cell: LSTMCell, store: bool, sequences: bool) -> Callable[..., t
 def _steps(cell, stored, x, h_0, C_0, W_h, W_x, *keep):
     """The equations, step by step: h_T and C_T, and the first `stored` of h, C, f, i, c, o.
 
-    To multiply all x by W_x before the loop would be no faster in training, and slower in inference:
-    the result, four times the units for all steps, does not fit in the caches of a CPU.
+    To multiply all x by W_x before the loop is no faster in training, and slower in inference: the
+    result, four times the units for all steps, does not fit in the caches of a CPU.
     """
 
     def step(state, x):
@@ -270,9 +270,11 @@ def _steps_back(cell, saved, *gradients):
         dC <- dC + dh o φ'(C)          dz_o = dh φ(C) o'
         dz_f = dC C_{t-1} f'           dz_i = dC c i'            dz_c = dC i c'
         dh_{t-1} = dz W_h^T            dC_{t-1} = dC f
+        dx = dz W_x^T
 
-    All factors of dh and dC that are local to a step are worked out for all steps at once; the loop
-    holds only the recurrence, and the gradients of W_h, W_x and x are one product each after it.
+    All factors of dh and dC that are local to a step are worked out for all steps at once, before
+    the loop; the gradients of W_h and W_x are one product each, after it. dx is formed inside,
+    while dz is at hand in the caches.
     """
     x, h_0, C_0, W_h, W_x, *keep = saved[:-STORED]
     h, C, f, i, c, o = saved[-STORED:]
@@ -289,7 +291,7 @@ def _steps_back(cell, saved, *gradients):
             for factor in (C_by_h, o_by_h, f_by_C, i_by_C, c_by_C)
         )
         f = ops.where(keep[0], f, ops.ones_like(f))
-    W_back = ops.transpose(W_h)
+    W_h_back, W_x_back = ops.transpose(W_h), ops.transpose(W_x)
 
     def step(state, factors):
         f, C_by_h, o_by_h, f_by_C, i_by_C, c_by_C, *rest = factors
@@ -298,13 +300,13 @@ def _steps_back(cell, saved, *gradients):
             dh = dh + rest[0]
         dC = dC + dh * C_by_h
         dz = ops.concatenate([dC * f_by_C, dC * i_by_C, dC * c_by_C, dh * o_by_h], axis=-1)
-        dh_before = ops.matmul(dz, W_back)
+        dh_before = ops.matmul(dz, W_h_back)
         if keep:
             dh_before = ops.where(rest[-1], dh_before, dh)
-        return (dh_before, dC * f), (dz,)
+        return (dh_before, dC * f), (dz, ops.matmul(dz, W_x_back))
 
     xs = (f, C_by_h, o_by_h, f_by_C, i_by_C, c_by_C, *dh_steps, *keep)
-    (dh_0, dC_0), (dz,) = scan(step, (dh_last, dC_last), xs, (4 * cell.units,), reverse=True)
+    widths = (4 * cell.units, x.shape[-1])
+    (dh_0, dC_0), (dz, dx) = scan(step, (dh_last, dC_last), xs, widths, reverse=True)
     dW_h, dW_x = product_over_time(shift(h_0, h), dz), product_over_time(x, dz)
-    dx = ops.matmul(dz, ops.transpose(W_x))
     return (dx, dh_0, dC_0, dW_h, dW_x, *(None for _ in keep))

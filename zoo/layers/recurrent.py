@@ -1,12 +1,9 @@
 """What the two recurrent layers share: checked arguments, and the way from a sequence to the loop.
 
-A layer on top of `RecurrentLayer` computes, for a whole sequence x_1 .. x_T,
-
-    z_t = W_x x_t (+ b)                 all steps in one product, before the loop
-    s_t = step(z_t, s_{t-1})            the loop, which holds only what depends on the step before
-
-and its cell says how (`unfold`). Where the cell cannot (see `RecurrentLayer`), Keras' generic loop
-runs the same cell step by step; tests hold the two together.
+A layer on top of `RecurrentLayer` hands a whole sequence to its cell (`unfold`), which runs it in a
+loop with its own gradient: what does not depend on the step before is worked out for all steps at
+once, outside the loop. Where the cell cannot (see `RecurrentLayer`), Keras' generic loop runs the
+same cell step by step; tests hold the two together.
 """
 
 import numbers
