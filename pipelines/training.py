@@ -28,7 +28,7 @@ class Task:
             number and the model's state alone: that makes a resumed run equal an unbroken one.
         validate: numbers on the validation split, free-running where it generates.
         monitor: which of validate's numbers says that an epoch is better; larger is better.
-        keep: how many best epochs to keep weights of; their average is tried at the end.
+        keep: how many best epochs to keep weights of; means of them are tried at the end.
     """
 
     model: keras.Model
@@ -173,31 +173,46 @@ def _load(run: Path, entry: Mapping[str, str], model: keras.Model, with_optimize
 
 
 def _use_best(task: Task, run: Path, progress: Progress) -> None:
-    """Loads the best epoch's weights, or the mean of the best epochs' where that validates better.
-
-    Averaging the weights of epochs near one optimum lands in its flatter middle
-    (Izmailov et al. 2018).
-    """
+    """Loads the best epoch's weights, or a mean of the best epochs' where that validates better."""
     if progress.averaged is None and len(progress.best) > 1:
-        sums = None
-        for entry in progress.best:
-            _load(run, entry, task.model, with_optimizer=False)
-            values = [keras.ops.convert_to_numpy(v.value) for v in task.model.weights]
-            sums = values if sums is None else [a + b for a, b in zip(sums, values, strict=True)]
-        for variable, total in zip(task.model.weights, sums, strict=True):
-            variable.assign(total / len(progress.best))
-        value = float(task.validate()[task.monitor])
-        progress.averaged = value
-        best = progress.best[0]["value"]
-        print(
-            f"Mean of the {len(progress.best)} best epochs: {task.monitor} {value:.4f}; "
-            f"best epoch: {best:.4f}."
-        )
-        if value > best:
+        progress.averaged, epochs = _greedy_mean(task, run, progress.best)
+        if len(epochs) > 1:
             saved = _save(run, "average-weights.npz", task.model, with_optimizer=False)
-            progress.best = [{"value": value, "epoch": 0, **saved}, *progress.best]
+            mean = {"value": progress.averaged, "epoch": 0, "epochs": epochs, **saved}
+            progress.best = [mean, *progress.best]
         _commit(run, progress)
     _load(run, progress.best[0], task.model, with_optimizer=False)
+
+
+def _greedy_mean(task: Task, run: Path, best: list[dict]) -> tuple[float, list[int]]:
+    """Leaves the best mean of epochs' weights in the model; its value, and the epochs in it.
+
+    From the best epoch on, the next best joins the mean if that validates better: a greedy soup
+    (Wortsman et al. 2022). The mean of weights near one optimum lands in its flatter middle
+    (Izmailov et al. 2018).
+    """
+    value, epochs = best[0]["value"], [best[0]["epoch"]]
+    total = _weights_of(task, run, best[0])
+    for entry in best[1:]:
+        tried = [a + b for a, b in zip(total, _weights_of(task, run, entry), strict=True)]
+        _assign(task.model, tried, len(epochs) + 1)
+        found = float(task.validate()[task.monitor])
+        with_it = [*epochs, entry["epoch"]]
+        print(f"Mean of epochs {with_it}: {task.monitor} {found:.4f} ({value:.4f} before)")
+        if found > value:
+            value, epochs, total = found, with_it, tried
+    _assign(task.model, total, len(epochs))
+    return value, epochs
+
+
+def _weights_of(task: Task, run: Path, entry: Mapping[str, str]) -> list:
+    _load(run, entry, task.model, with_optimizer=False)
+    return [keras.ops.convert_to_numpy(variable.value) for variable in task.model.weights]
+
+
+def _assign(model: keras.Model, sums: list, count: int) -> None:
+    for variable, total in zip(model.weights, sums, strict=True):
+        variable.assign(total / count)
 
 
 def _tensorboard(run: Path, epoch: int, numbers: Mapping[str, float]) -> None:

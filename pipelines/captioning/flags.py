@@ -61,7 +61,7 @@ class Train(TrainFlags):
     self_critical_learning_rate: float = 1e-4
     """Learning rate of those passes, constant."""
     keep: int = 1
-    """Best epochs to keep; the mean of their weights is used where it validates better."""
+    """Best epochs to keep; a mean of their weights is used where it validates better."""
     beam_size: int = 3
     """Width of the exported model's beam search."""
     length_penalty: float = 0.7

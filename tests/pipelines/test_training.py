@@ -278,11 +278,25 @@ def test_average_is_used_where_it_is_better(tmp_path):
 def test_average_is_left_where_it_is_worse(tmp_path):
     value, progress, validated = _end([5.0, 1.0, 3.0, 9.0], target=1.0, keep=3, run=tmp_path)
     assert value == 1.0
-    assert validated[-1] == 3.0  # of 1, 3 and 5
-    assert progress.averaged == -2.0
+    assert validated[-2:] == [2.0, 3.0]  # of 1 and 3; of 1 and 5, as 3 was left out
+    assert progress.averaged == 0.0
     assert [entry["epoch"] for entry in progress.best] == [2, 3, 1]
     value, _, validated = _end([5.0, 1.0, 3.0, 9.0], target=1.0, keep=3, run=tmp_path)
     assert (value, validated) == (1.0, [])
+
+
+def test_epoch_that_makes_the_mean_worse_is_left_out(tmp_path):
+    path = [0.0, 20.0, -6.0, 30.0]
+    value, progress, validated = _end(path, target=4.6, keep=4, run=tmp_path)
+    # From 0 on: -6 (10.6 away) makes it worse, 20 (15.4 away) does too, 30 as well ...
+    assert validated[-3:] == [-3.0, 10.0, 15.0]
+    assert (value, len(progress.best)) == (0.0, 4)
+    (tmp_path / "other").mkdir()
+    value, progress, validated = _end(path, target=8.0, keep=4, run=tmp_path / "other")
+    # ... but from 0 on, 20 makes it better: 10; then -6 (14 away) and 30 (22 away) do not.
+    assert validated[-3:] == pytest.approx([10.0, 14 / 3, 50 / 3])
+    assert value == 10.0
+    assert progress.best[0]["epochs"] == [1, 2]
 
 
 def test_load_best_gives_the_chosen_weights_to_another_model(tmp_path):
