@@ -1,6 +1,8 @@
 """The verbs: free functions over any Pipeline. Here is what is true of every task, only that."""
 
+import dataclasses
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -115,6 +117,7 @@ class Pipeline:
         report: run folder, history, Evaluation -> writes run/report.html.
         card: flags, what metrics.json holds (fewer before it is measured) -> the model card's text.
         test_split: flags -> the split that `train` measures at its end.
+        folder: flags of any verb -> the model's folder under saved_models/. Default: the task.
         evaluate_flags, predict_flags, export_flags: more flags than the shared ones, where needed.
     """
 
@@ -129,9 +132,14 @@ class Pipeline:
     report: Callable[[Path, TrainFlags, Mapping[str, list[float]], Evaluation], None]
     card: Callable[[TrainFlags, Mapping[str, Any]], str]
     test_split: Callable[[TrainFlags], str] = lambda flags: "test"
+    folder: Callable[[Any], str] | None = None
     evaluate_flags: type[EvaluateFlags] = EvaluateFlags
     predict_flags: type[PredictFlags] = PredictFlags
     export_flags: type[ExportFlags] = ExportFlags
+
+    def model_folder(self, flags: Any) -> str:
+        """The name under saved_models/ of the model that flags speak of."""
+        return self.name if self.folder is None else self.folder(flags)
 
     def flags(self) -> dict[str, type]:
         """Verb -> the dataclass of its flags."""
@@ -164,6 +172,9 @@ def train(pipeline: Pipeline, flags: TrainFlags) -> None:
         keras.config.set_dtype_policy("float32")  # exports compute in float32
         print("Exporting ...", flush=True)
         train_seconds = sum(progress.history.get("seconds", []))
+        # A process that was killed after its export left one: the run is not complete without
+        # metrics.json, so nobody uses it yet.
+        shutil.rmtree(run / "saved_model", ignore_errors=True)
         model_dir = export_run(
             pipeline, flags, run, run / "saved_model", {"train_seconds": train_seconds}
         )
@@ -185,7 +196,7 @@ def train(pipeline: Pipeline, flags: TrainFlags) -> None:
 
 def evaluate(pipeline: Pipeline, flags: EvaluateFlags) -> None:
     """Loads a SavedModel and measures its answers."""
-    model, folder = exporting.load_saved_model(flags.model or default_model(pipeline))
+    model, folder = exporting.load_saved_model(flags.model or default_model(pipeline, flags))
     evaluation = pipeline.evaluate(model, complete(flags, folder))
     _print_table(evaluation.metrics)
     if flags.output is not None:
@@ -199,7 +210,7 @@ def evaluate(pipeline: Pipeline, flags: EvaluateFlags) -> None:
 
 def predict(pipeline: Pipeline, flags: PredictFlags) -> None:
     """Prints one answer a line, in the order of the inputs."""
-    model, _ = exporting.load_saved_model(flags.model or default_model(pipeline))
+    model, _ = exporting.load_saved_model(flags.model or default_model(pipeline, flags))
     for line in pipeline.predict(model, flags):
         print(line, flush=True)
 
@@ -216,7 +227,7 @@ def export(pipeline: Pipeline, flags: ExportFlags) -> None:
         if hasattr(made_with, name) and name not in ("run", "runs_dir") and value is not None
     }
     train_flags = replace(made_with, **changes)
-    folder = flags.saved_models / pipeline.name
+    folder = flags.saved_models / pipeline.model_folder(train_flags)
     measured = runs.read_json(run / "metrics.json")
     if changes:  # the run's metrics hold for the model that the run exported, not for this one
         measured = {"train_seconds": measured["train_seconds"]}
@@ -264,9 +275,9 @@ def _print_table(metrics: Mapping[str, float]) -> None:
         print(f"  {name:<24}{value:>12.4f}")
 
 
-def default_model(pipeline: Pipeline) -> Path:
-    """The shipped models' folder, beside the code."""
-    return Path(__file__).parent.parent / "saved_models" / pipeline.name
+def default_model(pipeline: Pipeline, flags: Any) -> Path:
+    """The shipped model's folder, beside the code."""
+    return Path(__file__).parent.parent / "saved_models" / pipeline.model_folder(flags)
 
 
 def complete(flags: EvaluateFlags, folder: Path) -> EvaluateFlags:
@@ -278,7 +289,17 @@ def complete(flags: EvaluateFlags, folder: Path) -> EvaluateFlags:
 
 
 def from_json(flag_type: type, values: Mapping[str, Any]):
-    """A flags dataclass from config.json."""
+    """A flags dataclass from config.json or run.json; a flag younger than the file has its default.
+
+    Raises:
+        ValueError: the file holds a flag that there is no more; names it.
+    """
+    unknown = sorted(set(values) - {field.name for field in dataclasses.fields(flag_type)})
+    if unknown:
+        raise ValueError(
+            f"The flags of a run must be those of this version. Got {', '.join(unknown)}, which it "
+            "does not know: use the version that the run was made with, or train anew."
+        )
     return flag_type(
         **{
             name: Path(value) if name in PATHS and value is not None else value
