@@ -1,0 +1,138 @@
+"""What a lesson is, and how its result is shown, kept, and put into the one report of all lessons.
+
+<folder>/
+    lessons/<name>.json   flags, findings and numbers of the lesson's last run
+    lessons/<name>.html   its section of the report
+    report.html           the sections of all lessons that were run, in the lecture's order
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pipelines import runs
+from pipelines.report import Html, Section, escape, table, write_report
+from pipelines.verbs import machine
+
+
+@dataclass(frozen=True)
+class LessonFlags:
+    """All lessons, each in its quick form."""
+
+    seed: int = 0
+    """Seed of weights and data."""
+    folder: Path = Path("runs/lecture")
+    """Folder of the report and of each lesson's numbers."""
+
+
+class Finding(NamedTuple):
+    """One claim, and what was measured.
+
+    claim: what the lecture says, in a sentence.
+    measured: the numbers that bear on it, in a sentence.
+    holds: whether they bear it out.
+    """
+
+    claim: str
+    measured: str
+    holds: bool
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a lesson found.
+
+    findings: claims with what was measured.
+    numbers: everything measured, as JSON values.
+    blocks: of the report: strings (paragraphs) and `Html`.
+    notes: what a reader of the numbers must know.
+    """
+
+    findings: Sequence[Finding]
+    numbers: Mapping[str, Any]
+    blocks: Sequence[str]
+    notes: Sequence[str] = field(default=())
+
+
+class Lesson(NamedTuple):
+    """A lesson by name: a function from its flags to a result."""
+
+    name: str
+    title: str
+    flags: type[LessonFlags]
+    run: Callable[[Any], Result]
+
+
+# Flags.
+
+
+def check_at_least(flags: LessonFlags, **least: float) -> None:
+    """Raises a ValueError for a flag, or one of a tuple's values, that is below its least value."""
+    if flags.seed < 0:
+        raise ValueError(f"`seed` must be at least 0. Got {flags.seed}.")
+    for name, smallest in least.items():
+        value = getattr(flags, name)
+        for number in value if isinstance(value, tuple) else (value,):
+            if not number >= smallest:
+                raise ValueError(f"`{name}` must be at least {smallest}. Got {number}.")
+        if value == ():
+            raise ValueError(f"`{name}` must hold at least one number. Got none.")
+
+
+# Results.
+
+
+def show(result: Result, seconds: float) -> None:
+    """Prints claims and measurements."""
+    for claim, measured, holds in result.findings:
+        print(f"  lecture   {claim}")
+        print(f"  measured  {measured}")
+        print(f"            {_verdict(holds)}")
+    for note in result.notes:
+        print(f"  note      {note}")
+    print(f"  {seconds:.0f} s", flush=True)
+
+
+def write_lesson(lesson: Lesson, flags: LessonFlags, result: Result, seconds: float) -> None:
+    """Writes the lesson's numbers and its section of the report."""
+    kept = {
+        "lesson": lesson.name,
+        "flags": runs.flags_to_json(flags),
+        "seconds": round(seconds, 1),
+        "machine": machine(),
+        "findings": [finding._asdict() for finding in result.findings],
+        "notes": list(result.notes),
+        "numbers": result.numbers,
+    }
+    runs.write_json(flags.folder / "lessons" / f"{lesson.name}.json", kept)
+    rows = [(f.claim, f.measured, _verdict(f.holds)) for f in result.findings]
+    blocks = [
+        table(["the lecture", "measured", ""], rows),
+        *result.notes,
+        *result.blocks,
+        Html(f'<p class="missing">{escape(f"{seconds:.0f} s on {machine()}")}</p>'),
+    ]
+    text = "\n".join(map(_block, blocks))
+    path = flags.folder / "lessons" / f"{lesson.name}.html"
+    runs.write_atomically(path, lambda file: file.write(text.encode()))
+
+
+def write_whole(folder: Path, lessons: Iterable[Lesson]) -> Path:
+    """Puts the report together from the sections of all lessons that were run; gives its path."""
+    sections = []
+    for lesson in lessons:
+        path = folder / "lessons" / f"{lesson.name}.html"
+        if path.exists():
+            heading = f"{lesson.name}: {lesson.title}"
+            sections.append(Section(heading, [Html(path.read_text(encoding="utf-8"))]))
+    write_report(folder / "report.html", "The lecture, run", sections)
+    return folder / "report.html"
+
+
+def _verdict(holds: bool) -> str:
+    return "holds" if holds else "DOES NOT HOLD here"
+
+
+def _block(block: str) -> str:
+    return block if isinstance(block, Html) else f"<p>{escape(block)}</p>"

@@ -1,0 +1,112 @@
+"""The command line: lessons, flags, errors that a person can act on, one report of all lessons."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from pipelines import runs
+from pipelines.lecture import pipeline
+from pipelines.lecture.lesson import Finding, Lesson, LessonFlags, Result, check_at_least
+
+LESSONS = ["mlp_vs_rnn", "unfold", "sum", "compare", "types", "bptt", "long_term", "gates"]
+LESSONS += ["cells"]
+
+
+@dataclass(frozen=True)
+class Flags(LessonFlags):
+    """A quick lesson."""
+
+    size: int = 2
+    """A size."""
+
+
+def teach(flags):
+    check_at_least(flags, size=1)
+    finding = Finding("It is <so>.", f"It is {flags.size}.", flags.size == 2)
+    return Result([finding], {"size": flags.size}, [f"drawn at {flags.size}"], ["a note"])
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Two lessons that take no time."""
+    table = {name: Lesson(name, f"the {name} one", Flags, teach) for name in ("first", "second")}
+    monkeypatch.setattr(pipeline, "PIPELINE", table)
+
+
+def test_all_lessons_are_in_the_table_in_the_lectures_order():
+    assert list(pipeline.PIPELINE) == LESSONS
+    for name, lesson in pipeline.PIPELINE.items():
+        assert lesson.name == name
+        assert lesson.flags().seed == 0
+        assert lesson.title
+
+
+def test_a_lesson_prints_claim_and_measurement_and_writes_its_section(quick, tmp_path, capsys):
+    assert pipeline.main(["first", "--folder", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    for line in ("lecture   It is <so>.", "measured  It is 2.", "holds", "note      a note"):
+        assert line in out
+    kept = runs.read_json(tmp_path / "lessons" / "first.json")
+    assert kept["numbers"] == {"size": 2}
+    assert kept["findings"] == [{"claim": "It is <so>.", "measured": "It is 2.", "holds": True}]
+    assert kept["flags"] == {"seed": 0, "folder": str(tmp_path), "size": 2}
+    page = (tmp_path / "report.html").read_text()
+    assert "It is &lt;so&gt;." in page
+    assert "the second one" not in page
+
+
+def test_running_one_lesson_again_changes_its_section_alone(quick, tmp_path, capsys):
+    assert pipeline.main(["all", "--folder", str(tmp_path), "--seed", "3"]) == 0
+    assert runs.read_json(tmp_path / "lessons" / "second.json")["flags"]["seed"] == 3
+    first = (tmp_path / "lessons" / "first.html").read_text()
+    assert pipeline.main(["second", "--folder", str(tmp_path), "--size", "5"]) == 0
+    assert "DOES NOT HOLD" in capsys.readouterr().out
+    assert (tmp_path / "lessons" / "first.html").read_text() == first
+    page = (tmp_path / "report.html").read_text()
+    assert page.index("the first one") < page.index("the second one")
+    assert "drawn at 2" in page
+    assert "drawn at 5" in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["long_tern"], "Got 'long_tern'. Did you mean 'long_term'?"),
+        (["sum", "--steps", "0"], "error: `steps` must be at least 1. Got 0."),
+        (["unfold", "--lengths", "3", "0"], "error: `lengths` must be at least 1. Got 0."),
+        (["types", "--seed", "-1"], "error: `seed` must be at least 0. Got -1."),
+        (["all", "--seed", "-1"], "error: `seed` must be at least 0. Got -1."),
+        (["gates", "--text", "oh no"], "error: `text` must be made of these words"),
+        (["gates", "--run", "nowhere"], "error: `run` must be the folder of a run"),
+    ],
+)
+def test_what_is_wrong_is_said_without_a_traceback(arguments, message, tmp_path, capsys):
+    assert pipeline.main([*arguments, "--folder", str(tmp_path)]) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert "Traceback" not in captured.err
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_an_unknown_flag_ends_with_status_two(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        pipeline.main(["sum", "--stepz", "3"])
+    assert stopped.value.code == 2
+    assert "--steps" in capsys.readouterr().err
+
+
+def test_help_lists_the_lessons(capsys):
+    assert pipeline.main(["--help"]) == 0
+    out = capsys.readouterr().out
+    assert all(name in out for name in [*LESSONS, "all"])
+    assert pipeline.main([]) == 2
+
+
+def test_interrupting_keeps_what_was_done(quick, monkeypatch, tmp_path, capsys):
+    def stop(flags):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(pipeline.PIPELINE, "second", Lesson("second", "it", Flags, stop))
+    assert pipeline.main(["all", "--folder", str(tmp_path)]) == 130
+    assert "the first one" in (tmp_path / "report.html").read_text()
+    assert "Stopped" in capsys.readouterr().err
