@@ -1,0 +1,170 @@
+"""Delimited text as it comes from spreadsheets and data bases: bytes to rows of fields.
+
+Encoding, delimiter and quoting are found where they are not named. Rows that cannot be read are
+told apart, not guessed at and not fatal: one stray quotation mark must cost one row, not all that
+follow it.
+"""
+
+import codecs
+import csv
+import io
+import logging
+import re
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+DELIMITERS = ("\t", ";", ",", "|")
+# How a field is written that holds the delimiter, a quotation mark or a line break.
+QUOTING = {
+    "double": {"quoting": csv.QUOTE_MINIMAL, "doublequote": True},  # "say ""hi""", as spreadsheets
+    "none": {"quoting": csv.QUOTE_NONE},  # quotation marks are letters like others
+    # \"; doubled ones too, for without them Python's reader takes whatever follows a closing mark
+    "backslash": {"quoting": csv.QUOTE_MINIMAL, "doublequote": True, "escapechar": "\\"},
+}
+
+_BROKEN = re.compile("[\udc80-\udcff]")
+_SAMPLE = 2**20  # letters from the start, from which delimiter and quoting are found
+_LOG = logging.getLogger(__name__)
+
+
+class Row(NamedTuple):
+    """One row, or lines that are none."""
+
+    line: int  # of the file, counted from 1, where it starts
+    lines: int  # how many it takes
+    fields: list[str] | None  # None: not in the file's quoting
+
+
+def read_text(path: Path, encoding: str | None = None) -> str:
+    """The file's text; what is not in its encoding becomes lone surrogates (U+DC80 to U+DCFF).
+
+    With `encoding` None: by the byte-order mark; else UTF-8, unless more than half of the letters
+    beyond ASCII are broken: then cp1252 (which has all of latin-1's printed letters).
+
+    Raises:
+      ValueError: an unknown `encoding`; or the bytes are not text in it (many zero bytes).
+    """
+    raw = path.read_bytes()
+    if encoding is not None:
+        try:
+            codecs.lookup(encoding)
+        except LookupError as error:
+            raise ValueError(
+                "`encoding` must be one that Python knows (utf-8, cp1252, utf-16, ...). "
+                f"Got {encoding!r}."
+            ) from error
+        text = _decode(raw, encoding)
+    elif raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        text = _decode(raw, "utf-16")
+    else:
+        text = _decode(raw, "utf-8")
+        beyond = len(text) - len(text.encode("ascii", "ignore"))
+        if 2 * broken_letters(text) > beyond:
+            text = _decode(raw, "cp1252")
+            _LOG.warning("%s is not UTF-8: read as cp1252. `encoding` names another.", path)
+    if 10 * text.count("\0") > len(text):
+        raise ValueError(f"{path} is not text, or `encoding` must be named (utf-16-le, say).")
+    return text.removeprefix("\ufeff").replace("\0", "")
+
+
+def _decode(raw: bytes, encoding: str) -> str:
+    try:
+        return raw.decode(encoding, errors="surrogateescape")
+    except UnicodeDecodeError:  # in encodings of several bytes, a broken one cannot always escape
+        return raw.decode(encoding, errors="replace").replace("\ufffd", "\udcff")
+
+
+def broken_letters(text: str) -> int:
+    """How many letters of `text`, as `read_text` gave it, were not in the file's encoding."""
+    return len(_BROKEN.findall(text))
+
+
+def rows(text: str, delimiter: str, quoting: str) -> Iterator[Row]:
+    """All rows but blank lines. After one that is not in the quoting, reads on at the next line."""
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=delimiter, strict=True, **QUOTING[quoting]
+    )
+    with _fields_of_any_size(len(text)):
+        while True:
+            before = reader.line_num
+            try:
+                fields = next(reader)
+            except StopIteration:
+                return
+            except csv.Error:
+                fields = None
+            if fields is None or any(field.strip() for field in fields):
+                yield Row(before + 1, reader.line_num - before, fields)
+
+
+@contextmanager
+def _fields_of_any_size(letters: int):
+    """The module's limit, 131,072 letters a field, holds for all of its readers: put it back."""
+    limit = csv.field_size_limit(max(letters, csv.field_size_limit()))
+    try:
+        yield
+    finally:
+        csv.field_size_limit(limit)
+
+
+def find_layout(
+    text: str, delimiter: str | None = None, quoting: str | None = None
+) -> tuple[str, str]:
+    """`(delimiter, quoting)`, each as named or found: what leaves the fewest lines unread.
+
+    A layout is better the larger the share of its lines that are rows of one and the same number of
+    fields, two or more; among equals, the more such rows, then the more fields. So a quoting is not
+    taken for right in which one text opens with a quotation mark and swallows the rows up to the
+    next. Without quoting, a row counts half if a field looks torn: it opens with a quotation mark
+    and does not end in one, or ends in one though their number is odd.
+
+    Raises:
+      ValueError: an unknown `quoting`, a `delimiter` of other than one letter, or none is found.
+    """
+    if quoting is not None and quoting not in QUOTING:
+        raise ValueError(f"`quoting` must be one of {', '.join(QUOTING)}. Got {quoting!r}.")
+    delimiter = {"tab": "\t", "\\t": "\t"}.get(delimiter, delimiter)
+    if delimiter is not None and (len(delimiter) != 1 or delimiter in '\r\n"'):
+        raise ValueError(f"`delimiter` must be one letter, or tab. Got {delimiter!r}.")
+    candidates = [
+        (one, other)
+        for one in ([delimiter] if delimiter else DELIMITERS)
+        for other in ([quoting] if quoting else QUOTING)
+    ]
+    scores = {candidate: _score(text, *candidate) for candidate in candidates}
+    best = max(candidates, key=scores.get)  # the first among equals
+    if not scores[best][1]:
+        tried = " ".join(map(repr, [delimiter] if delimiter else DELIMITERS))
+        raise ValueError(
+            "`delimiter` must be the letter between two or more columns: a text and a label. "
+            f"Tried {tried}; no line has two columns."
+        )
+    return best
+
+
+def _score(text: str, delimiter: str, quoting: str) -> tuple[float, int, int]:
+    """(share of the sample's lines that are rows of the usual width, those rows, that width)."""
+    sample = list(rows(text[:_SAMPLE], delimiter, quoting))
+    if len(text) > _SAMPLE and len(sample) > 1:
+        sample.pop()  # cut off in the middle
+    width = usual_width(sample)
+    if width < 2:
+        return 0.0, 0, 0
+    good = [row.fields for row in sample if row.fields is not None and len(row.fields) == width]
+    lines = sum(row.lines if row.fields is None else 1 for row in sample)
+    torn = sum(quoting == "none" and any(map(_is_torn, fields)) for fields in good)
+    return (len(good) - torn / 2) / lines, len(good), width
+
+
+def _is_torn(field: str) -> bool:
+    opens, closes = field.startswith('"'), field.endswith('"')
+    return opens != closes and (opens or field.count('"') % 2 == 1)
+
+
+def usual_width(found: list[Row]) -> int:
+    """The number of fields that most rows have; 0 if there are none."""
+    widths = Counter(len(row.fields) for row in found if row.fields is not None)
+    return max(widths, key=lambda width: (widths[width], width), default=0)

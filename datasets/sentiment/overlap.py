@@ -1,0 +1,83 @@
+"""How many held-out reviews stand in the training data as well, word for word or nearly so."""
+
+import logging
+import zlib
+
+import numpy as np
+
+from datasets.sentiment.cleaning import words
+from datasets.sentiment.reviews import Reviews
+
+SHINGLE = 5  # words
+ALIKE = 0.5  # share of shingles in common from which two reviews are near-duplicates
+
+_COMMON = 20  # a shingle of more held-out reviews than this is a set phrase: it makes no candidate
+_BLOCK = 2000  # training reviews at a time: bounds the memory
+_EXAMPLES = 3
+_LOG = logging.getLogger(__name__)
+
+
+def warn_overlap(train: Reviews, held_out: Reviews) -> int:
+    """The number of held-out reviews that have a near-duplicate in training; logs a warning if any.
+
+    With S(a) the set of the runs of five words in review a (of all its words, if it has fewer),
+    lower case, punctuation aside, two reviews are near-duplicates if
+
+        |S(a) & S(b)| / |S(a) | S(b)| >= 0.5
+
+    (Broder, "On the resemblance and containment of documents", 1997; here exact, not sampled).
+    """
+    held = [_shingles(text) for text in held_out.texts]
+    owners = np.repeat(np.arange(len(held)), [len(shingles) for shingles in held])
+    shingles = np.concatenate([*held, np.zeros(0, np.uint64)])
+    order = np.argsort(shingles, kind="stable")
+    shingles, owners = shingles[order], owners[order]
+    nearest: dict[int, int] = {}  # held-out review -> a training review that is like it
+    for start in range(0, len(train), _BLOCK):
+        block = [_shingles(text) for text in train.texts[start : start + _BLOCK]]
+        for one, other in _candidates(block, shingles, owners, len(held)):
+            if other not in nearest and _resemblance(block[one], held[other]) >= ALIKE:
+                nearest[other] = start + one
+    if nearest:
+        pairs = [f"{held_out.ids[a]} ~ {train.ids[b]}" for a, b in sorted(nearest.items())]
+        more = "; ..." if len(pairs) > _EXAMPLES else ""
+        _LOG.warning(
+            "%d of %d held-out reviews have a near-duplicate in training: %s%s",
+            *(len(nearest), len(held_out), "; ".join(pairs[:_EXAMPLES]), more),
+        )
+    return len(nearest)
+
+
+def _shingles(text: str) -> np.ndarray:
+    """`<uint64>[shingles]`, sorted, each once: a polynomial hash of every run of `SHINGLE` words.
+
+    Python's own hash of a string differs from process to process, CRC-32 does not.
+    """
+    hashes = np.array([zlib.crc32(word.encode()) for word in words(text)], np.uint64)
+    width = min(SHINGLE, len(hashes))
+    if not width:
+        return hashes
+    rolled = np.zeros(len(hashes) - width + 1, np.uint64)
+    for i in range(width):  # odd factor, modulo 2**64
+        rolled = rolled * np.uint64(0x9E3779B97F4A7C15) + hashes[i : len(rolled) + i]
+    return np.unique(rolled)
+
+
+def _candidates(
+    block: list[np.ndarray], shingles: np.ndarray, owners: np.ndarray, count: int
+) -> list[tuple[int, int]]:
+    """Pairs (in the block, held out) that share a shingle which is no set phrase."""
+    wanted = np.concatenate(block)
+    place = np.repeat(np.arange(len(block)), [len(one) for one in block])
+    low = np.searchsorted(shingles, wanted, "left")
+    found = np.searchsorted(shingles, wanted, "right") - low  # held-out reviews that have it
+    use = (found > 0) & (found <= _COMMON)
+    low, found, place = low[use], found[use], place[use]
+    within = np.arange(found.sum()) - np.repeat(np.cumsum(found) - found, found)
+    pairs = np.repeat(place, found) * count + owners[np.repeat(low, found) + within]
+    return [divmod(pair, count) for pair in np.unique(pairs).tolist()]
+
+
+def _resemblance(one: np.ndarray, other: np.ndarray) -> float:
+    common = len(np.intersect1d(one, other, assume_unique=True))
+    return common / (len(one) + len(other) - common)

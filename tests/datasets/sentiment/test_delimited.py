@@ -1,0 +1,150 @@
+"""Bytes to rows: encodings, delimiters, quoting, and broken rows that stay single."""
+
+import csv
+import logging
+
+import pytest
+
+from datasets.sentiment import delimited
+
+GREEK = "καλό, πολύ καλό έργο"
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ("é,1".encode(), "é,1"),
+        (b"\xef\xbb\xbf" + "é,1".encode(), "é,1"),
+        ("é,1".encode("utf-16"), "é,1"),
+        ("é,1".encode("utf-16-be").join([b"\xfe\xff", b""]), "é,1"),
+        ("é – “so”,1".encode("cp1252"), "é – “so”,1"),
+        ("déjà vu,1".encode("latin-1"), "déjà vu,1"),
+        (b"plain,1", "plain,1"),
+        (b"a\0b,1" + b" " * 20, "ab,1" + " " * 20),
+        (GREEK.encode() + b"\xff,1", GREEK + "\udcff,1"),  # one broken byte is no other encoding
+    ],
+)
+def test_the_encoding_is_found(tmp_path, raw, expected):
+    (tmp_path / "a.csv").write_bytes(raw)
+    assert delimited.read_text(tmp_path / "a.csv") == expected
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1253", "utf-16", "utf-16-le", "utf-8-sig"])
+def test_the_encoding_may_be_named(tmp_path, encoding):
+    (tmp_path / "a.csv").write_bytes(GREEK.encode(encoding))
+    assert delimited.read_text(tmp_path / "a.csv", encoding) == GREEK
+
+
+@pytest.mark.parametrize(
+    ("encoding", "raw"),
+    [("utf-8", b"a\xffb"), ("cp1252", b"a\x81b"), ("utf-16-le", b"a\0\0\xd8b\0")],
+)
+def test_what_is_not_in_a_named_encoding_is_seen_as_broken(tmp_path, encoding, raw):
+    (tmp_path / "a.csv").write_bytes(raw)
+    assert delimited.broken_letters(delimited.read_text(tmp_path / "a.csv", encoding)) == 1
+    assert delimited.broken_letters("a � that stood in the file") == 0
+
+
+def test_falling_back_is_told(tmp_path, caplog):
+    (tmp_path / "a.csv").write_bytes("é".encode("cp1252"))
+    with caplog.at_level(logging.WARNING):
+        delimited.read_text(tmp_path / "a.csv")
+    assert "a.csv is not UTF-8: read as cp1252" in caplog.text
+
+
+def test_an_unknown_encoding_and_no_text(tmp_path):
+    (tmp_path / "a.csv").write_bytes("é,1".encode("utf-16-le"))
+    with pytest.raises(ValueError, match=r"is not text, or `encoding` must be named"):
+        delimited.read_text(tmp_path / "a.csv")
+    with pytest.raises(ValueError, match=r"`encoding` must be one .*Got 'utf-9'"):
+        delimited.read_text(tmp_path / "a.csv", "utf-9")
+
+
+def table(delimiter: str, quoting: str) -> str:
+    """Twenty rows of three columns whose texts hold what can stand in that quoting."""
+    rows = []
+    for i in range(20):
+        text = f"well, row {i}; it's" + ", 5|6 ; so\tso" * (i % 3)
+        if quoting == "none":
+            text = text.replace(delimiter, "") + (' "odd' if i in (3, 11) else "")
+            text = f'"Quoted" {text}' if i == 7 else text
+        else:
+            escaped = '""' if quoting == "double" else '\\"'
+            text = f'"{text} {escaped}so{escaped}\nand on"'
+        rows.append(delimiter.join([f"id{i}", text, "pos" if i % 2 else "neg"]))
+    return "\n".join(rows) + "\n"
+
+
+@pytest.mark.parametrize("delimiter", delimited.DELIMITERS)
+@pytest.mark.parametrize("quoting", delimited.QUOTING)
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_the_layout_is_found(delimiter, quoting, line_end):
+    text = table(delimiter, quoting).replace("\n", line_end)
+    assert delimited.find_layout(text) == (delimiter, quoting)
+    rows = list(delimited.rows(text, delimiter, quoting))
+    assert [row.fields[0] for row in rows] == [f"id{i}" for i in range(20)]
+    if quoting != "none":
+        assert rows[4].fields[1].endswith(f'"so"{line_end}and on')
+        assert [row.line for row in rows[:3]] == [1, 3, 5]
+
+
+def test_a_plain_table_is_read_with_the_usual_quoting():
+    assert delimited.find_layout("good,1\nbad,0\n") == (",", "double")
+
+
+def test_one_text_that_opens_with_a_quotation_mark_swallows_no_rows():
+    text = '1\tfine\n0\t"unfinished\n1\tgood\n0\tsaid "bad"\n1\tgreat\n'
+    assert delimited.find_layout(text) == ("\t", "none")
+    assert len(list(delimited.rows(text, "\t", "none"))) == 5
+
+
+def test_named_parts_are_kept():
+    text = "a;b,c\na;b,c\n"
+    assert delimited.find_layout(text, delimiter=",") == (",", "double")
+    assert delimited.find_layout(text, quoting="none") == (";", "none")
+    assert delimited.find_layout("a\tb\n", delimiter="tab") == ("\t", "double")
+    assert delimited.find_layout("a\tb\n", delimiter="\\t") == ("\t", "double")
+    assert delimited.find_layout("a:b\n", delimiter=":") == (":", "double")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"delimiter": ";;"}, "`delimiter` must be one letter, or tab. Got ';;'"),
+        ({"delimiter": '"'}, "`delimiter` must be one letter"),
+        ({"quoting": "some"}, "`quoting` must be one of double, none, backslash. Got 'some'"),
+        ({}, r"`delimiter` must be the letter between two or more columns.*'\\t' ';' ',' '\|'"),
+        ({"delimiter": ";"}, "Tried ';'; no line has two columns"),
+    ],
+)
+def test_what_cannot_be_a_layout(options, message):
+    with pytest.raises(ValueError, match=message):
+        delimited.find_layout("only one column\nhere\n", **options)
+
+
+def test_a_broken_row_costs_its_own_line_alone():
+    text = 'a,1\n"b" x,0\nc,1\n\n , \n"d\ne",0\n'
+    rows = list(delimited.rows(text, ",", "double"))
+    assert [tuple(row) for row in rows] == [
+        (1, 1, ["a", "1"]),
+        (2, 1, None),
+        (3, 1, ["c", "1"]),
+        (6, 2, ["d\ne", "0"]),
+    ]
+
+
+def test_a_quotation_mark_never_closed_is_counted_by_lines():
+    rows = list(delimited.rows('a,1\n"b,0\nc,1\nd,0\n', ",", "double"))
+    assert [tuple(row) for row in rows] == [(1, 1, ["a", "1"]), (2, 3, None)]
+
+
+def test_a_field_of_any_size_and_the_modules_limit_stays():
+    before = csv.field_size_limit()
+    (row,) = delimited.rows("x" * 300_000 + ",1", ",", "double")
+    assert len(row.fields[0]) == 300_000
+    assert csv.field_size_limit() == before
+
+
+def test_a_long_file_is_judged_by_its_start():
+    line = '"words, and more words, ' + "x" * 5000 + '",1\n'
+    assert delimited.find_layout(line * 300) == (",", "double")
