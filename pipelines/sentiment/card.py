@@ -1,0 +1,106 @@
+"""The model card beside an exported classifier."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipelines.sentiment.flags import Train
+
+TEMPLATE = """# Sentiment model
+
+A text in, a label and a score out. {model}
+
+## Signatures
+
+| name | in | out |
+| --- | --- | --- |
+| serving_default | `text: string[batch]` | `label: string[batch]`, `score: float32[batch]`, \
+`probabilities: float32[batch, labels]` |
+| words | `text: string[batch]` | `words: string[batch, time]`, \
+`contributions: float32[batch, time]`, `label`, `score` |
+
+`score` is P(positive) where the labels are negative and positive, else P(label);
+`assets/about.json` lists the labels in the order of `probabilities`. `contributions` says what
+the log-odds of the score's label lose, in nats, when that word becomes the unknown word.
+
+A text is read up to {max_length} words and signs{cut}. A text without words gets the label "" and
+score 0, bytes that are not UTF-8 become signs, and neither touches the others of its batch.
+
+## Data
+
+{data}
+
+## Measured
+
+{table}
+
+Through this SavedModel, from raw text. Probabilities are calibrated by one temperature, fitted on
+dev; `ece_uncalibrated` is without it. {made}
+
+## Limits
+
+It has read {world}, in the language of those alone. It takes irony at its word, misses what only
+knowledge of the world tells, and a text of another kind gets an answer all the same. Do not decide
+about people by it.
+"""
+DATA = {
+    "demo": "Reviews composed by code (`datasets/sentiment/demo.py`); no terms.",
+    "imdb": (
+        "Large Movie Review Dataset v1.0 (Maas et al., ACL 2011): the labelled training reviews "
+        "but for those held out for dev, by film{unlabelled}. No licence text; the reviews are "
+        "their authors'."
+    ),
+    "csv": "Texts and labels of the person who trained the model.",
+}
+WORLD = {"demo": "composed sentences about films", "csv": "the texts of its training"}
+CELLS = {
+    "lstm": "the lecture's bias-free LSTM with the sigmoid candidate",
+    "lstm_tanh": "the LSTM with the tanh candidate",
+    "simple_rnn": "the lecture's ReLU SimpleRNN",
+}
+CUTS = {
+    "head": "; of a longer one, the head",
+    "tail": "; of a longer one, the tail",
+    "both": "; of a longer one, a quarter of these from the head and the rest from the tail",
+}
+
+
+def model_card(flags: Train, measured: Mapping[str, Any]) -> str:
+    """Markdown: what the model is, made of what, how well it does, and what it cannot do.
+
+    Args:
+        flags: of the run.
+        measured: as in a run's metrics.json; without `metrics` before it is measured.
+    """
+    source = "imdb" if flags.dataset == "imdb_reviews" else flags.dataset
+    pretrained = bool(flags.pretrain_epochs or flags.pretrained)
+    rows = [f"| {name} | {value:.4f} |" for name, value in measured.get("metrics", {}).items()]
+    head = [f"| metric ({'dev' if source == 'imdb' else 'test'} split) | value |", "| --- | --- |"]
+    return TEMPLATE.format(
+        model=_model(flags, pretrained),
+        max_length=flags.max_length,
+        cut=CUTS[flags.cut],
+        data=DATA[source].format(unlabelled="; pre-trained on the unlabelled" * pretrained),
+        table="\n".join([*head, *rows] if rows else ["Not measured."]),
+        made=_made(flags, measured, pretrained),
+        world=WORLD.get(source, "film reviews"),
+    )
+
+
+def _model(flags: Train, pretrained: bool) -> str:
+    both = ", forwards and backwards" if flags.bidirectional else ""
+    begun = ", begun as a language model" if pretrained else ""
+    return (
+        f"{flags.layers} layer{'s' * (flags.layers > 1)} of {CELLS[flags.cell]}{both}, "
+        f"{flags.units} units, at most {flags.vocabulary_size} words, pooled over time by "
+        f"{flags.pooling}{begun}."
+    )
+
+
+def _made(flags: Train, measured: Mapping[str, Any], pretrained: bool) -> str:
+    if "metrics" not in measured:
+        return ""
+    before = ", the pre-training not counted" * pretrained
+    return (
+        f"Trained in {measured['train_seconds'] / 60:.0f} minutes{before} on "
+        f"{measured['machine']}, seed {flags.seed}."
+    )

@@ -1,0 +1,200 @@
+"""What a sentiment run is made of, and the presets that were measured."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from datasets.sentiment import CSV_OPTIONS
+from pipelines.verbs import EvaluateFlags, PredictFlags, TrainFlags
+
+Name = Literal["demo", "imdb", "imdb_reviews", "csv"]
+
+
+@dataclass(frozen=True)
+class Train(TrainFlags):
+    """Data to model to metrics to SavedModel, in one go; goes on where it was cut off."""
+
+    dataset: Name = "demo"
+    """Data set: demo (composed reviews), imdb, imdb_reviews, csv (your own texts and labels)."""
+    split_seed: int = 0
+    """Which reviews `demo` draws, which films `imdb` holds out for dev. --seed leaves it alone."""
+    text_column: str | None = None
+    """Of `csv`: name or number of the column of texts. Default: found."""
+    label_column: str | None = None
+    """Of `csv`: name or number of the column of labels. Default: found."""
+    delimiter: str | None = None
+    """Of `csv`: what stands between columns. Default: found."""
+    encoding: str | None = None
+    """Of `csv`: such as utf-8 or latin-1. Default: found."""
+    quoting: str | None = None
+    """Of `csv`: whether and how fields are quoted. Default: found."""
+    header: bool | None = None
+    """Of `csv`: whether the first line names the columns. Default: found."""
+    lower_case: bool = True
+    """Read "Great" and "great" as one word."""
+    vocabulary_size: int = 2000  # words
+    """Most frequent words that are told apart; the others are the unknown word."""
+    min_count: int = 1  # occurrences
+    """Words seen less often become the unknown word, too."""
+    max_length: int = 80  # words and signs
+    """Longer texts are cut to so many words and signs."""
+    cut: Literal["head", "tail", "both"] = "both"
+    """Which part of a longer text is read: its head, its tail, or a quarter and three quarters."""
+    cell: Literal["lstm", "lstm_tanh", "simple_rnn"] = "lstm"
+    """The lecture's LSTM, the same with the usual tanh candidate, or the lecture's SimpleRNN."""
+    units: int = 64
+    """Size of the recurrent states of each direction."""
+    embedding_units: int = 64
+    """Size of word embeddings."""
+    layers: int = 1
+    """Recurrent layers of each direction."""
+    bidirectional: bool = True
+    """Read backwards, too."""
+    pooling: str = "max+mean"
+    """How states over time become one: last, mean, max, attention, or several with + between."""
+    constant_feature: bool = True
+    """End each layer's input in a constant 1, which does a bias's work."""
+    gate_offsets: bool = True
+    """Start forget gates at +1 and input gates at -1, through the constant."""
+    word_dropout: float = 0.05
+    """Share of the words read in training replaced by the unknown word."""
+    embedding_dropout: float = 0.0
+    """Share of the vocabulary dropped in a training step, wherever the words stand."""
+    input_dropout: float = 0.1
+    """Share of the embedding's features dropped, the same at all steps of a text."""
+    output_dropout: float = 0.1
+    """Share of the recurrent states dropped, the same at all steps of a text."""
+    dropout: float = 0.1
+    """Share of the pooled states dropped before the readout."""
+    batch_size: int = 32  # texts
+    """Texts a step."""
+    epochs: int = 10
+    """Passes over the training texts."""
+    learning_rate: float = 5e-3
+    """Largest learning rate; rises over the first tenth of the steps, then falls to 0."""
+    weight_decay: float = 0.0
+    """Share of each weight, times the learning rate, taken off it at each step (AdamW)."""
+    epsilon: float = 1e-7
+    """Of Adam, added to the root of the second moment: the larger, the less rare words learn."""
+    label_smoothing: float = 0.0
+    """Share of the target probability spread over all labels."""
+    keep: int = 3
+    """Best epochs to keep; the mean of their weights is used where it validates better."""
+    pretrain_epochs: int = 0
+    """Passes over all texts, unlabelled ones too, as a language model before the training."""
+    pretrain_learning_rate: float = 2e-3
+    """Largest learning rate of those passes."""
+    negatives: int = 1024  # words
+    """Words that the language model's sum over all words is estimated from; 0: no estimate."""
+    pretrained: str | None = None
+    """Start from the language model of this run (a name under --runs-dir, or a folder) instead."""
+    frozen_epochs: int = 0
+    """First epochs in which the readout alone learns on top of the language model's states."""
+
+
+@dataclass(frozen=True)
+class Evaluate(EvaluateFlags):
+    """The metrics of an exported model on a split."""
+
+    dataset: Name | None = None
+    """Data set. Default: the one that the model was trained on."""
+    batch_size: int = 64  # texts
+    """Texts a call."""
+    text_column: str | None = None
+    """Of `csv`: name or number of the column of texts. Default: as the model was trained."""
+    label_column: str | None = None
+    """Of `csv`: name or number of the column of labels. Default: as the model was trained."""
+    delimiter: str | None = None
+    """Of `csv`: what stands between columns. Default: as the model was trained."""
+    encoding: str | None = None
+    """Of `csv`: such as utf-8 or latin-1. Default: as the model was trained."""
+    quoting: str | None = None
+    """Of `csv`: whether and how fields are quoted. Default: as the model was trained."""
+    header: bool | None = None
+    """Of `csv`: whether the first line names the columns. Default: as the model was trained."""
+
+
+@dataclass(frozen=True)
+class Predict(PredictFlags):
+    """A label and a score for each text: `label<TAB>score<TAB>text`, a line each."""
+
+    inputs: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    """Texts. None, or a single `-`: the lines of standard input."""
+    file: Path | None = None
+    """A file with one text a line."""
+    words: bool = False
+    """Show which words moved the score: a heat map in a terminal, numbers elsewhere."""
+    batch_size: int = 64  # texts
+    """Texts a call."""
+
+
+def csv_options(flags: Train | Evaluate) -> dict[str, Any]:
+    """The options of `csv` that were given."""
+    given = {name: getattr(flags, name) for name in CSV_OPTIONS}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def check(flags: Train) -> None:
+    """Raises ValueError for numbers that no run can have, before anything is loaded."""
+    least = {
+        **dict.fromkeys(("min_count", "units", "embedding_units", "layers", "batch_size"), 1),
+        **dict.fromkeys(("epochs", "keep"), 1),
+        **dict.fromkeys(("pretrain_epochs", "negatives", "frozen_epochs", "weight_decay"), 0),
+        "vocabulary_size": 3,
+        "max_length": 4,
+    }
+    for name, bound in least.items():
+        if getattr(flags, name) < bound:
+            raise ValueError(f"`{name}` must be at least {bound}. Got {getattr(flags, name)}.")
+    for name in ("word_dropout", "dropout", "label_smoothing"):
+        if not 0 <= getattr(flags, name) < 1:
+            raise ValueError(
+                f"`{name}` must be at least 0 and below 1. Got {getattr(flags, name)}."
+            )
+    for name in ("learning_rate", "pretrain_learning_rate", "epsilon"):
+        if not getattr(flags, name) > 0:
+            raise ValueError(f"`{name}` must be above 0. Got {getattr(flags, name)}.")
+    if flags.pretrained is not None and flags.pretrain_epochs:
+        raise ValueError(
+            "`pretrain_epochs` must be 0 where `pretrained` names a language model. Got "
+            f"{flags.pretrain_epochs} and {flags.pretrained!r}."
+        )
+    starts = flags.pretrained is not None or flags.pretrain_epochs > 0
+    if flags.frozen_epochs and (not starts or flags.frozen_epochs > flags.epochs):
+        raise ValueError(
+            "`frozen_epochs` must be 0 without a language model to start from, and at most "
+            f"`epochs`. Got {flags.frozen_epochs} of {flags.epochs}."
+        )
+
+
+DEMO = Train()
+IMDB = replace(
+    DEMO,
+    dataset="imdb",
+    vocabulary_size=30_000,
+    min_count=3,
+    max_length=400,
+    units=128,
+    embedding_units=128,
+    word_dropout=0.1,
+    embedding_dropout=0.5,
+    input_dropout=0.3,
+    output_dropout=0.3,
+    dropout=0.5,
+    epochs=10,
+    learning_rate=2e-3,
+    weight_decay=0.05,
+    # Adam takes steps of one size for all words, rare ones too, and so learns reviews by heart. The
+    # gradient of the row of a word that a batch has once is about 1e-5, of a frequent one's 5e-4.
+    epsilon=1e-5,
+    label_smoothing=0.05,
+    keep=5,
+)
+PRESETS = {
+    "demo": DEMO,
+    "imdb": IMDB,
+    "imdb_reviews": replace(IMDB, dataset="imdb_reviews"),
+    "csv": replace(IMDB, dataset="csv", min_count=1, units=64, embedding_units=64),
+}

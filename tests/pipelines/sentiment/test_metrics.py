@@ -1,0 +1,102 @@
+"""The metrics against loops over their definitions."""
+
+import numpy as np
+import pytest
+
+from pipelines.sentiment import metrics
+
+
+@pytest.fixture
+def answers():
+    """Probabilities `[300, 3]` and labels that follow them loosely."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(300, 3)) * 2
+    labels = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
+    return logits, np.exp(metrics.log_softmax(logits)), labels
+
+
+def test_macro_f1_and_confusion_by_their_definitions(answers):
+    _, probabilities, labels = answers
+    said = probabilities.argmax(axis=1)
+    f1 = []
+    for label in range(3):
+        hits = sum((s == label) and (t == label) for s, t in zip(said, labels, strict=True))
+        precision = hits / sum(said == label)
+        recall = hits / sum(labels == label)
+        f1.append(2 * precision * recall / (precision + recall))
+    assert metrics.macro_f1(probabilities, labels) == pytest.approx(np.mean(f1))
+    found = metrics.confusion(probabilities, labels)
+    assert found[1, 2] == sum((labels == 1) & (said == 2))
+    assert found.sum() == 300
+    assert metrics.accuracy(probabilities, labels) == pytest.approx(np.trace(found) / 300)
+
+
+def test_a_label_that_does_not_occur_does_not_count():
+    probabilities = np.array([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1]])
+    assert metrics.macro_f1(probabilities, np.array([0, 1])) == 1.0
+
+
+def test_loss_is_the_mean_log_probability(answers):
+    _, probabilities, labels = answers
+    expected = -np.mean([np.log(row[label]) for row, label in zip(*answers[1:], strict=True)])
+    assert metrics.loss(probabilities, labels) == pytest.approx(expected)
+    assert np.isfinite(metrics.loss(np.array([[1.0, 0.0]]), np.array([1])))
+
+
+def test_calibration_error_by_its_definition(answers):
+    _, probabilities, labels = answers
+    confidence, said = probabilities.max(axis=1), probabilities.argmax(axis=1)
+    expected = 0.0
+    for b in range(15):
+        inside = (confidence >= b / 15) & (confidence < (b + 1) / 15)
+        if inside.any():
+            gap = (said[inside] == labels[inside]).mean() - confidence[inside].mean()
+            expected += inside.mean() * abs(gap)
+    assert metrics.calibration_error(probabilities, labels) == pytest.approx(expected)
+    assert metrics.calibration_error(np.array([[1.0, 0.0]] * 4), np.zeros(4, int)) == 0.0
+    assert metrics.calibration_error(np.array([[1.0, 0.0]] * 4), np.ones(4, int)) == 1.0
+
+
+def test_auc_is_the_share_of_pairs_in_order():
+    rng = np.random.default_rng(1)
+    scores = rng.integers(0, 8, 60) / 8  # with many equal ones
+    truths = rng.random(60) < 0.4
+    pairs = [(p > n) + 0.5 * (p == n) for p in scores[truths] for n in scores[~truths]]
+    assert metrics.auc(scores, truths) == pytest.approx(np.mean(pairs))
+    across, up = metrics.roc(scores, truths)
+    assert (across[0], up[0], across[-1], up[-1]) == (0, 0, 1, 1)
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.0, 4.0])
+def test_temperature_finds_the_scale_and_only_helps(answers, scale):
+    logits, _, labels = answers
+    found = metrics.fit_temperature(logits * scale, labels)
+    assert found == pytest.approx(scale * metrics.fit_temperature(logits, labels), rel=1e-4)
+
+    def cost(temperature):
+        return metrics.loss(np.exp(metrics.log_softmax(logits * scale / temperature)), labels)
+
+    assert cost(found) <= min(cost(1.0), cost(found * 1.2), cost(found / 1.2))
+
+
+def test_temperature_of_answers_that_are_all_right_is_not_endlessly_sure():
+    labels = np.arange(98) % 2
+    logits = np.where(np.eye(2)[labels] > 0, 3.0, 0.0)
+    found = np.exp(metrics.log_softmax(logits / metrics.fit_temperature(logits, labels)))
+    np.testing.assert_allclose(found.max(axis=1), 99 / 100, rtol=1e-6)
+
+
+def test_temperature_can_be_taken_back(answers):
+    logits, probabilities, _ = answers
+    calibrated = np.exp(metrics.log_softmax(logits / 2.5))
+    np.testing.assert_allclose(metrics.with_temperature(calibrated, 1 / 2.5), probabilities)
+
+
+def test_metrics_of_two_labels_have_an_auc(answers):
+    _, probabilities, labels = answers
+    found = metrics.classification_metrics(probabilities, labels, 1.0, None)
+    assert list(found) == ["accuracy", "macro_f1", "loss", "ece", "ece_uncalibrated"]
+    assert found["ece"] == pytest.approx(found["ece_uncalibrated"])
+    two = np.stack([1 - probabilities[:, 0], probabilities[:, 0]], axis=1)
+    found = metrics.classification_metrics(two, (labels == 0).astype(int), 2.0, 1)
+    assert found["auc"] == metrics.auc(probabilities[:, 0], labels == 0)

@@ -1,0 +1,187 @@
+"""Words to states: recurrent layers that read a text forwards, others that read it backwards."""
+
+import keras
+from keras import ops
+
+from zoo.layers import LSTM, SimpleRNN
+from zoo.layers.constant_feature import ConstantFeature, GateOffsets
+
+CELLS = ("lstm", "lstm_tanh", "simple_rnn")
+PAD = 0
+
+
+def recurrent_layer(cell: str, units: int, name: str, constant: bool, offsets: bool):
+    """The lecture's LSTM or SimpleRNN, or the LSTM with the usual tanh candidate.
+
+    Args:
+        cell: one of `CELLS`.
+        units: size of h.
+        name: of the layer.
+        constant: whether its input ends in the constant 1 (`ConstantFeature`).
+        offsets: whether the constant's row starts an LSTM's forget gate at +1 and its input gate
+            at -1.
+    """
+    if cell == "simple_rnn":
+        # Identity recurrence: h stays as it is until a word changes it, over hundreds of words
+        # (Le, Jaitly and Hinton 2015).
+        return SimpleRNN(units, recurrent_initializer="identity", return_sequences=True, name=name)
+    kernel = "glorot_uniform"
+    if constant:
+        kernel = GateOffsets() if offsets else GateOffsets(forget=0.0, input=0.0)
+    return LSTM(
+        units,
+        candidate_activation="tanh" if cell == "lstm_tanh" else "sigmoid",
+        kernel_initializer=kernel,
+        return_sequences=True,
+        name=name,
+    )
+
+
+def reverse_words(tokens):
+    """Each row backwards within its own length: [[4, 5, 6, 0]] -> [[6, 5, 4, 0]]."""
+    places = ops.arange(ops.shape(tokens)[1], dtype="int32")[None]
+    lengths = ops.sum(ops.cast(tokens != PAD, "int32"), axis=1, keepdims=True)
+    mirrored = ops.where(places < lengths, lengths - 1 - places, places)
+    return ops.take_along_axis(tokens, mirrored, axis=1)
+
+
+@keras.saving.register_keras_serializable(package="unfold")
+class Reader(keras.layers.Layer):
+    """Words -> the states of recurrent layers that read them forwards, and others backwards.
+
+        x_t   = E w_t                            a row of the embedding
+        h¹_t  = LSTM¹([x_t, 1])                  h²_t = LSTM²([h¹_t, 1]), ...
+
+    Each direction is a stack of its own, so that each can be pre-trained as a language model, which
+    must not see the words that it predicts; both read the same E. Padding (0) stands on the right
+    of the words, in both directions, so the loop needs no mask.
+
+    In training, three kinds of dropout: on words (a word of the vocabulary is dropped wherever it
+    stands; Gal and Ghahramani 2016), on the inputs of the first layer, and on the outputs of all
+    (the same features at all steps of a sequence, "variational", ibid.).
+
+    Args:
+        vocabulary_size: words, padding among them.
+        units, embedding_units: sizes of h and of E's rows.
+        layers: recurrent layers of a direction.
+        bidirectional: whether there is a stack that reads backwards.
+        cell: "lstm" (the lecture's), "lstm_tanh" (the usual candidate) or "simple_rnn".
+        constant_feature: whether the constant 1 ends each layer's input.
+        gate_offsets: whether it starts the gates of an LSTM at an offset: see `recurrent_layer`.
+        embedding_dropout, input_dropout, output_dropout: the three rates, in [0, 1).
+
+    Call arguments:
+        tokens: `<int32>[batch, time]`.
+        training: whether dropout is on.
+
+    Returns:
+        A list, one `<float>[batch, time, units]` for each direction; that of the backwards one
+        begins with the last word, so that the state after all words is at length - 1 in both.
+
+    Raises:
+        ValueError: an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        units: int = 128,
+        embedding_units: int = 128,
+        layers: int = 1,
+        bidirectional: bool = True,
+        cell: str = "lstm",
+        constant_feature: bool = True,
+        gate_offsets: bool = True,
+        embedding_dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        output_dropout: float = 0.0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        sizes = {
+            "vocabulary_size": vocabulary_size,
+            "units": units,
+            "embedding_units": embedding_units,
+            "layers": layers,
+        }
+        rates = {
+            "embedding_dropout": embedding_dropout,
+            "input_dropout": input_dropout,
+            "output_dropout": output_dropout,
+        }
+        for argument, size in sizes.items():
+            if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+                raise ValueError(f"`{argument}` must be a positive integer. Got {size!r}.")
+        for argument, rate in rates.items():
+            if not 0 <= rate < 1:
+                raise ValueError(f"`{argument}` must be at least 0 and below 1. Got {rate!r}.")
+        if cell not in CELLS:
+            raise ValueError(f"`cell` must be one of {CELLS}. Got {cell!r}.")
+        options = {
+            "bidirectional": bidirectional,
+            "cell": cell,
+            "constant_feature": constant_feature,
+            "gate_offsets": gate_offsets,
+        }
+        self._config = {**sizes, **options, **rates}
+        self.units, self.vocabulary_size = units, vocabulary_size
+        self.embedding = keras.layers.Embedding(
+            vocabulary_size,
+            embedding_units,
+            # Small, so that a word seen once or twice says little (Merity et al. 2018).
+            embeddings_initializer=keras.initializers.RandomUniform(-0.1, 0.1),
+            name="embedding",
+        )
+        self.constant = ConstantFeature(name="constant") if constant_feature else None
+        directions = ("forwards", "backwards") if bidirectional else ("forwards",)
+        self.stacks = [
+            [
+                recurrent_layer(
+                    cell, units, f"{direction}_{index + 1}", constant_feature, gate_offsets
+                )
+                for index in range(layers)
+            ]
+            for direction in directions
+        ]
+        self.input_dropout = keras.layers.SpatialDropout1D(input_dropout, name="input_dropout")
+        self.output_dropout = keras.layers.SpatialDropout1D(output_dropout, name="output_dropout")
+        self.seed_generator = keras.random.SeedGenerator()
+
+    def build(self, tokens_shape):
+        self.embedding.build(tokens_shape)
+        extra = 1 if self.constant is not None else 0
+        for stack in self.stacks:
+            width = self._config["embedding_units"]
+            for layer in stack:
+                layer.build((None, None, width + extra))
+                width = self.units
+        self.built = True
+
+    def orders(self, tokens):
+        """The words in the order in which each direction reads them: a list of tokens."""
+        return [tokens, reverse_words(tokens)][: len(self.stacks)]
+
+    def call(self, tokens, training=False):
+        kept = self._kept_words(training)
+        states = []
+        for words, stack in zip(self.orders(tokens), self.stacks, strict=True):
+            h = self.embedding(words)
+            if kept is not None:
+                h = h * ops.cast(ops.take(kept, words, axis=0), h.dtype)[..., None]
+            h = self.input_dropout(h, training=training)
+            for layer in stack:
+                h = h if self.constant is None else self.constant(h)
+                h = self.output_dropout(layer(h, training=training), training=training)
+            states.append(h)
+        return states
+
+    def _kept_words(self, training):
+        """A factor for each word of the vocabulary, 0 where it is dropped; None without dropout."""
+        rate = self._config["embedding_dropout"]
+        if not training or not rate:
+            return None
+        draws = keras.random.uniform((self.vocabulary_size,), seed=self.seed_generator)
+        return ops.cast(draws >= rate, "float32") / (1 - rate)
+
+    def get_config(self):
+        return {**super().get_config(), **self._config}
