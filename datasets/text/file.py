@@ -1,0 +1,77 @@
+"""The user's own text: one file, or all the text files of a folder."""
+
+import logging
+from pathlib import Path
+
+from datasets.text.files import decode
+from datasets.text.split import cut
+
+SHARES = (90, 5, 5)  # per cent
+_LOG = logging.getLogger(__name__)
+
+
+def text(
+    split: str,
+    data_dir: Path | str | None = None,
+    *,
+    encoding: str = "utf-8",
+    unit: str = "character",
+) -> str | bytes:
+    """One split of a text file, or of the files of a folder in the order of their names.
+
+    A folder with a `train.txt` has its splits in `train.txt`, `dev.txt` and `test.txt`. Otherwise
+    the files are put together, a line end between two, and cut: 90% train, 5% dev, 5% test.
+
+    Args:
+        split: `train`, `dev` or `test`.
+        data_dir: the file or folder. Hidden and binary files (a zero byte in them) are left out.
+        encoding: of the files; line ends become "\\n".
+        unit: "character", or "byte" to take the bytes as they are, whatever they mean.
+
+    Raises:
+        ValueError: there is no such file, it has no text, or it is not in that encoding.
+    """
+    if unit not in ("character", "byte"):
+        raise ValueError(f"`unit` must be character or byte. Got {unit!r}.")
+    if data_dir is None or not Path(data_dir).exists():
+        got = None if data_dir is None else str(data_dir)
+        raise ValueError(f"`data_dir` must be a text file, or a folder of them. Got {got!r}.")
+    path = Path(data_dir)
+    if (path / "train.txt").is_file():
+        named = path / f"{split}.txt"
+        if not named.is_file():
+            raise ValueError(f"{path} must hold {named.name}, as it holds train.txt. It does not.")
+        return _content(named, encoding, unit)
+    if path.is_file():
+        return cut(_content(path, encoding, unit), split, SHARES, "file")
+    found = [_content(one, encoding, unit) for one in _text_files(path, unit)]
+    if not found:
+        raise ValueError(f"`data_dir` must hold text files. Got {path}, which has none.")
+    return cut((b"\n" if unit == "byte" else "\n").join(found), split, SHARES, "file")
+
+
+def _content(path: Path, encoding: str, unit: str) -> str | bytes:
+    raw = path.read_bytes()
+    return raw if unit == "byte" else decode(raw, encoding, path)
+
+
+def _text_files(folder: Path, unit: str) -> list[Path]:
+    """All files below, sorted; of characters only those without a zero byte."""
+    files = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and not any(p.startswith(".") for p in path.relative_to(folder).parts)
+    )
+    if unit == "byte":
+        return files
+    binary = [path for path in files if _is_binary(path)]
+    if binary:
+        _LOG.warning("%d binary files of %s left out: %s.", len(binary), folder, binary[0].name)
+    return [path for path in files if path not in binary]
+
+
+def _is_binary(path: Path) -> bool:
+    with path.open("rb") as file:
+        start = file.read(8192)
+    marked = start.startswith((b"\xff\xfe", b"\xfe\xff"))  # UTF-16 has zero bytes, and is text
+    return b"\0" in start and not marked

@@ -1,0 +1,215 @@
+"""The exported character model: strings in, strings out, everything between inside the graph."""
+
+from pathlib import Path
+
+import tensorflow as tf
+
+from pipelines.charlm.data import Vocabulary
+from pipelines.exporting import stored_in_half
+from pipelines.verbs import Export
+from zoo.models.char_lm import CharLM
+
+WINDOW = 256  # characters read at once
+LONGEST = 10_000  # characters written by one call
+
+Tensor = tf.Tensor
+
+
+class Texts:
+    """Strings <-> numbers of a vocabulary, in TensorFlow's core string operations."""
+
+    def __init__(self, vocabulary: Vocabulary):
+        self.unit = vocabulary.unit
+        self.known = tf.constant(vocabulary.symbols, tf.int32)
+        self.strings = tf.constant(vocabulary.strings())
+
+    def encode(self, text: Tensor) -> tf.RaggedTensor:
+        """`<string>[batch]` -> numbers `<int32>[batch, (characters)]`, 0 where unknown.
+
+        What is not UTF-8 is read as U+FFFD, one for each broken piece.
+        """
+        encoding = "UTF-8" if self.unit == "character" else "ISO-8859-1"  # a byte each
+        symbols = tf.strings.unicode_decode(text, encoding, errors="replace")
+
+        def numbers(values):
+            places = tf.searchsorted(self.known, values)
+            found = tf.gather(self.known, tf.minimum(places, tf.size(self.known) - 1))
+            return tf.where(found == values, places + 1, 0)
+
+        return tf.ragged.map_flat_values(numbers, symbols)
+
+    def decode(self, numbers: Tensor) -> Tensor:
+        """`<int32>[batch, time]` -> `<string>[batch]`."""
+        return tf.strings.reduce_join(tf.gather(self.strings, numbers), axis=1)
+
+
+class States:
+    """A model's states as one tensor `<float32>[batch, features]`, and back."""
+
+    def __init__(self, model: CharLM):
+        self.sizes = [shape[-1] for shape in model.state_shapes(1)]
+
+    @property
+    def features(self) -> int:
+        return sum(self.sizes)
+
+    def join(self, states: list[Tensor]) -> Tensor:
+        return tf.concat(states, axis=1)
+
+    def split(self, state: Tensor) -> list[Tensor]:
+        return tf.split(state, self.sizes, axis=1)
+
+
+def read_on(model: CharLM, numbers: tf.RaggedTensor, states: list[Tensor]):
+    """Reads texts in windows, the state carried from one to the next.
+
+    Returns:
+        nats `<float32>[batch]` of each text, how many symbols were the likeliest `<int32>[batch]`,
+        and the states after it.
+    """
+    lengths = tf.cast(numbers.row_lengths(), tf.int32)
+    padded = numbers.to_tensor(0)
+    longest = tf.shape(padded)[1]
+
+    def body(start, nats, hits, *states):
+        window = padded[:, start : start + WINDOW]
+        keep = start + tf.range(tf.shape(window)[1])[None] < lengths[:, None]
+        log_p, hit, states = model.score(window, list(states), keep)
+        log_p = tf.where(keep, tf.cast(log_p, tf.float64), 0.0)
+        nats -= tf.reduce_sum(log_p, axis=1)  # in 64 bits: of millions of characters, too
+        hits += tf.reduce_sum(tf.cast(hit & keep, tf.int32), axis=1)
+        return start + WINDOW, nats, hits, *states
+
+    none = tf.zeros_like(lengths)
+    loop = (0, tf.cast(none, tf.float64), none, *states)
+    _, nats, hits, *states = tf.while_loop(lambda start, *_: start < longest, body, loop)
+    return tf.cast(nats, tf.float32), hits, states
+
+
+def char_export(model: CharLM, vocabulary: Vocabulary, vocabulary_file: Path) -> Export:
+    """The signatures of an exported model; the task's README describes them for users.
+
+    serving_default: prompt, length, temperature, seed -> text, without the prompt.
+    score: text -> bits_per_char, characters.
+    step: character (the first of each string; "" before a text), state -> probabilities, state.
+    read: text, state -> nats, hits, characters, state.
+    write: state, length, temperature, top_k, top_p, seed, place -> text, state.
+
+    Args:
+        model: trained.
+        vocabulary: of the model; `vocabulary_file`, its JSON, is kept with the SavedModel.
+    """
+    stored, scope = stored_in_half(model.trainable_variables)
+    texts, layout = Texts(vocabulary), States(model)
+    module = tf.Module()
+    module.stored = stored
+    module.vocabulary = tf.saved_model.Asset(str(vocabulary_file))
+
+    def strings(name):
+        return tf.TensorSpec([None], tf.string, name=name)
+
+    def numbers(dtype, *names):
+        return [tf.TensorSpec([], dtype, name=name) for name in names]
+
+    state_spec = tf.TensorSpec([None, layout.features], tf.float32, name="state")
+
+    @tf.function(
+        input_signature=[
+            strings("prompt"),
+            *numbers(tf.int32, "length"),
+            *numbers(tf.float32, "temperature"),
+            *numbers(tf.int32, "seed"),
+        ]
+    )
+    def serving_default(prompt, length, temperature, seed):
+        _check(length, temperature)
+        with scope():
+            _, _, states = read_on(model, texts.encode(prompt), model.start(tf.size(prompt)))
+            found, _ = model.write(states, length, seed=seed, temperature=temperature)
+        return {"text": texts.decode(found)}
+
+    @tf.function(input_signature=[strings("text")])
+    def score(text):
+        read = texts.encode(text)
+        with scope():
+            nats, _, _ = read_on(model, read, model.start(tf.size(text)))
+        count = tf.cast(read.row_lengths(), tf.int32)
+        bits = nats / tf.math.log(2.0) / tf.cast(tf.maximum(count, 1), tf.float32)
+        return {"bits_per_char": bits, "characters": count}
+
+    @tf.function(input_signature=[strings("character"), state_spec])
+    def step(character, state):
+        first = texts.encode(character).to_tensor(0, shape=[None, 1])
+        with scope():
+            states = model.step(first[:, 0], layout.split(state))
+            probabilities = tf.nn.softmax(model.next_logits(states))
+        return {"probabilities": probabilities, "state": layout.join(states)}
+
+    @tf.function(input_signature=[strings("text"), state_spec])
+    def read(text, state):
+        encoded = texts.encode(text)
+        with scope():
+            nats, hits, states = read_on(model, encoded, layout.split(state))
+        count = tf.cast(encoded.row_lengths(), tf.int32)
+        return {"nats": nats, "hits": hits, "characters": count, "state": layout.join(states)}
+
+    @tf.function(
+        input_signature=[
+            state_spec,
+            *numbers(tf.int32, "length"),
+            *numbers(tf.float32, "temperature"),
+            *numbers(tf.int32, "top_k"),
+            *numbers(tf.float32, "top_p"),
+            *numbers(tf.int32, "seed", "place"),
+        ]
+    )
+    def write_on(state, length, temperature, top_k, top_p, seed, place):
+        _check(length, temperature, top_k, top_p)
+        with scope():
+            found, states = model.write(
+                layout.split(state),
+                length,
+                seed=seed,
+                place=place,
+                temperature=temperature,
+                top_k=top_k,
+                top_p=top_p,
+            )
+        return {"text": texts.decode(found), "state": layout.join(states)}
+
+    signatures = {
+        "serving_default": serving_default,
+        "score": score,
+        "step": step,
+        "read": read,
+        "write": write_on,
+    }
+    module.signatures_ = list(signatures.values())
+    return Export(module, signatures, _warmup(layout.features))
+
+
+def _check(length, temperature, top_k=0, top_p=1.0) -> None:
+    """The call fails with a message where a number is out of its range; NaN is, too."""
+    rules = [
+        (length, (length >= 0) & (length <= LONGEST), f"`length` must be from 0 to {LONGEST}."),
+        (temperature, temperature >= 0, "`temperature` must be 0 or more."),
+        (top_k, tf.greater_equal(top_k, 0), "`top_k` must be 0 or more."),
+        (top_p, (top_p > 0) & tf.less_equal(top_p, 1), "`top_p` must be above 0 and at most 1."),
+    ]
+    for value, holds, rule in rules:
+        tf.debugging.Assert(holds, [rule, "Got", value])
+
+
+def _warmup(features: int) -> list:
+    import numpy as np
+
+    state = np.zeros((1, features), np.float32)
+    drawing = {"length": np.int32(8), "temperature": np.float32(1), "seed": np.int32(0)}
+    cuts = {"top_k": np.int32(0), "top_p": np.float32(1), "place": np.int32(0)}
+    return [
+        ("serving_default", {"prompt": ["a"], **drawing}),
+        ("score", {"text": ["a"]}),
+        ("step", {"character": [""], "state": state}),
+        ("read", {"text": ["a"], "state": state}),
+        ("write", {"state": state, **drawing, **cuts}),
+    ]

@@ -1,0 +1,43 @@
+"""Strings to numbers and back inside the graph, of characters and of bytes."""
+
+import numpy as np
+import tensorflow as tf
+
+from pipelines.charlm.data import Vocabulary, build_vocabulary
+from pipelines.charlm.serving import Texts, read_on
+from zoo.models.char_lm import CharLM
+
+
+def test_strings_as_the_vocabulary_numbers_them():
+    text = "a—b😀\na"
+    symbols = np.array([ord(character) for character in text[:-2]])
+    vocabulary = build_vocabulary("character", symbols, 1)
+    texts = Texts(vocabulary)
+    found = texts.encode(tf.constant([text, "", "é", b"a\xff\xc3"]))
+    assert found.to_list() == [[1, 3, 2, 4, 0, 1], [], [0], [1, 0, 0]]
+    assert texts.decode(tf.constant([[1, 3, 4], [0, 2, 0]])).numpy().tolist() == [
+        "a—😀".encode(),
+        b"b",
+    ]
+
+
+def test_every_byte_is_itself():
+    texts = Texts(Vocabulary("byte", tuple(range(256))))
+    every = bytes(range(256))
+    numbers = texts.encode(tf.constant([every, b"\xff\x00"]))
+    assert numbers.to_list() == [list(range(1, 257)), [256, 1]]
+    assert texts.decode(numbers[:1].to_tensor()).numpy()[0] == every
+
+
+def test_read_in_windows_is_read_at_once():
+    model = CharLM(5, units=4, layers=2, embedding_units=3)
+    model.build()
+    rows = [np.random.default_rng(0).integers(0, 5, length) for length in (600, 256, 0, 3)]
+    numbers = tf.ragged.constant([row.tolist() for row in rows], dtype=tf.int32)
+    nats, hits, states = read_on(model, numbers, model.start(4))
+    for place, row in enumerate(rows):
+        log_p, hit, last = model.score(row[None].astype("int32"), model.start(1))
+        np.testing.assert_allclose(nats[place], -np.sum(log_p), rtol=1e-5)
+        assert hits[place] == np.sum(hit)
+        if len(row):
+            np.testing.assert_allclose(states[-1][place], last[-1][0], atol=1e-5)

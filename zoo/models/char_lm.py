@@ -1,0 +1,306 @@
+"""Many to many: a character in, the next one out, over unbroken text with carried state."""
+
+from functools import partial
+from typing import Any
+
+import keras
+from keras import ops
+
+from zoo.layers import LSTMCell, SimpleRNNCell
+from zoo.layers.constant_feature import ConstantFeature
+from zoo.models.recurrence import GateStart, Recurrence
+from zoo.models.writing import write
+
+Tensor = Any
+CELLS = ("lstm", "lstm_tanh", "simple_rnn")
+SIZES = ("vocabulary_size", "units", "layers", "batch_size")
+RATES = ("input_dropout", "dropout", "weight_dropout")
+GAIN, CENTER = 4.0, 0.2  # for the lecture's sigmoid candidate: see `Recurrence`
+
+
+@keras.saving.register_keras_serializable(package="unfold")
+class CharLM(keras.Model):
+    """Characters -> logits of the next character, at every step.
+
+        x_t  = E w_t                              embedding; or one-hot, E = I
+        h¹_t = LSTM¹([x_t, 1])                    h^l_t = LSTM^l([h^{l-1}_t, 1])
+        p(w_{t+1} | w_1..w_t) = softmax(W_o [h^L_t, 1])
+
+    with the lecture's cells of zoo.layers; 1 is the constant feature. With `layer_norm`, the layer
+    norm of h (Ba, Kiros and Hinton 2016) is read in place of h, outside the cell. Dropout on x,
+    between layers and before the readout is variational, the same at all steps (Gal and Ghahramani
+    2016).
+
+    Symbol 0 is the unknown one, and what is read before a text begins.
+
+    `call` takes `<int32>[batch, time]`. In training the state is carried from batch to batch, so
+    that row b must go on where row b of the batch before ended, and the gradient stops at the
+    batch's first step (truncated backpropagation through time, Williams and Peng 1990);
+    `reset_states` begins anew. Outside training `call` begins with a state of zeros.
+    Returns logits `<float32>[batch, time, vocabulary_size]`.
+
+    Args:
+        vocabulary_size: symbols, the unknown one among them.
+        units: size of h, of each layer.
+        layers: recurrent layers.
+        embedding_units: size of a symbol's embedding; 0 for one-hot.
+        cell: "lstm" (the lecture's), "lstm_tanh" (the usual candidate) or "simple_rnn".
+        constant_feature: whether each layer and the readout read a constant 1, too.
+        layer_norm: whether what a layer gives out is normed.
+        centred: whether the lecture's LSTM is trained in the form of `Recurrence` that centres h
+            and gives the sigmoid candidate its swing; the other cells need neither.
+        tied: whether the readout's weights are the embedding's.
+        memory: steps; where given, the forget gates begin with time constants from 1 to `memory`
+            (chrono initialisation, Tallec and Ollivier 2018). 0: all with that of offset 1.
+        input_dropout: share of the embedding's features dropped in training.
+        dropout: share of a layer's outputs dropped.
+        weight_dropout: share of the recurrent weights dropped.
+        batch_size: rows of a training batch, whose states are carried.
+
+    Raises:
+        ValueError: an argument is out of its range, or two contradict each other.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        units: int = 512,
+        layers: int = 1,
+        embedding_units: int = 64,
+        cell: str = "lstm",
+        constant_feature: bool = True,
+        layer_norm: bool = False,
+        centred: bool = True,
+        tied: bool = False,
+        memory: int = 0,
+        input_dropout: float = 0.0,
+        dropout: float = 0.0,
+        weight_dropout: float = 0.0,
+        batch_size: int = 32,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self._config = {
+            "vocabulary_size": vocabulary_size,
+            "units": units,
+            "layers": layers,
+            "embedding_units": embedding_units,
+            "cell": cell,
+            "constant_feature": constant_feature,
+            "layer_norm": layer_norm,
+            "centred": centred,
+            "tied": tied,
+            "memory": memory,
+            "input_dropout": input_dropout,
+            "dropout": dropout,
+            "weight_dropout": weight_dropout,
+            "batch_size": batch_size,
+        }
+        _check(self._config)
+        self.vocabulary_size = vocabulary_size
+        self.embedding = None
+        if embedding_units:
+            # Rows that serve as readout, too, must be small.
+            spread = embedding_units**-0.5 if tied else 1.0
+            self.embedding = keras.layers.Embedding(
+                vocabulary_size,
+                embedding_units,
+                embeddings_initializer=keras.initializers.RandomNormal(stddev=spread),
+                name="embedding",
+            )
+        self.constant = ConstantFeature(name="constant") if constant_feature else None
+        centred = centred and cell == "lstm"
+        form = {
+            "rate": weight_dropout,
+            "gain": GAIN if centred else 1.0,
+            "center": CENTER if centred and constant_feature else 0.0,
+        }
+        self.recurrences = [
+            Recurrence(self._cell(), **form, name=f"recurrence_{index}") for index in range(layers)
+        ]
+        norm = keras.layers.LayerNormalization
+        self.norms = [norm(name=f"norm_{i}") for i in range(layers if layer_norm else 0)]
+        self.readout = None
+        if not tied:
+            self.readout = keras.layers.Dense(vocabulary_size, use_bias=False, name="readout")
+        self.drop_input = keras.layers.SpatialDropout1D(input_dropout, name="drop_input")
+        self.drop = keras.layers.SpatialDropout1D(dropout, name="drop")
+
+    def _cell(self) -> keras.Layer:
+        config = self._config
+        if config["cell"] == "simple_rnn":
+            # Identity recurrence: h is kept as it is until the input says otherwise
+            # (Le, Jaitly and Hinton 2015).
+            start = keras.initializers.Identity(0.9)
+            return SimpleRNNCell(config["units"], recurrent_initializer=start, name="cell")
+        offsets = GateStart(config["memory"]) if config["constant_feature"] else "glorot_uniform"
+        return LSTMCell(
+            config["units"],
+            candidate_activation="sigmoid" if config["cell"] == "lstm" else "tanh",
+            kernel_initializer=offsets,
+            name="cell",
+        )
+
+    def build(self, input_shape=None):
+        config, extra = self._config, int(self.constant is not None)
+        units = config["units"]
+        width = config["embedding_units"] or config["vocabulary_size"]
+        if self.embedding is not None:
+            self.embedding.build((None, None))
+        for index, layer in enumerate(self.recurrences):
+            layer.build((None, None, (units if index else width) + extra))
+        for norm in self.norms:
+            norm.build((None, None, units))
+        if config["tied"]:
+            # What the constant feature's row in W_o would be.
+            self.offsets = self.add_weight(
+                name="offsets", shape=(config["vocabulary_size"],), initializer="zeros"
+            )
+        else:
+            self.readout.build((None, None, units + extra))
+        self.carried = [
+            self.add_weight(name="carried", shape=shape, initializer="zeros", trainable=False)
+            for shape in self.state_shapes(config["batch_size"])
+        ]
+        self.built = True
+
+    # Over a sequence.
+
+    def call(self, inputs, training=False):
+        if not training:
+            return self.unroll(inputs, self.initial_states(ops.shape(inputs)[0]))[0]
+        states = [ops.convert_to_tensor(state) for state in self.carried]
+        logits, states = self.unroll(inputs, states, training=True)
+        for variable, state in zip(self.carried, states, strict=True):
+            variable.assign(ops.stop_gradient(ops.cast(state, variable.dtype)))
+        return logits
+
+    def unroll(self, tokens, states, keep=None, fixed=None, training=False):
+        """Reads tokens on from a state.
+
+        Args:
+            tokens: `<int32>[batch, time]`.
+            states: a list of `<float>[batch, units]`: of the first layer, then of the second, ...
+            keep: `<bool>[batch, time]`, False where a token is padding; None: all are read.
+            fixed: what `lecture_weights` gives, so that a loop works it out once.
+
+        Returns:
+            logits `<float32>[batch, time, vocabulary_size]` of the symbol after each token, and
+            the states after the last.
+        """
+        x = self.drop_input(self._embed(tokens), training=training)
+        each = len(states) // len(self.recurrences)
+        after = []
+        for index, layer in enumerate(self.recurrences):
+            own = states[index * each : (index + 1) * each]
+            given = None if fixed is None else fixed[index]
+            h, own = layer(self._with_constant(x), own, keep, given, training=training)
+            after += own
+            x = self.drop(self._norm(index, h), training=training)
+        return self._readout(x), after
+
+    def next_logits(self, states):
+        """Logits `<float32>[batch, vocabulary_size]` of the symbol that follows on a state."""
+        each = len(states) // len(self.recurrences)
+        last = len(self.recurrences) - 1
+        h = ops.expand_dims(states[each * last], 1)
+        return self._readout(self._norm(last, h))[:, 0]
+
+    def step(self, tokens, states, fixed=None):
+        """One symbol on: tokens `<int32>[batch]` -> the states after it."""
+        return self.unroll(ops.expand_dims(tokens, 1), states, fixed=fixed)[1]
+
+    def lecture_weights(self) -> list[tuple[Tensor, Tensor]]:
+        """The lecture's W of each layer, for [x, 1] and for h: see `Recurrence`."""
+        return [layer.lecture_weights() for layer in self.recurrences]
+
+    def write(self, states, length, **options):
+        """Text that goes on from a state: see `zoo.models.writing.write`."""
+        step = partial(self.step, fixed=self.lecture_weights())
+        return write(self.next_logits, step, states, length, **options)
+
+    def score(self, tokens, states, keep=None):
+        """What each token costs, given the state before the first.
+
+        Returns:
+            log p of each token `<float32>[batch, time]`, whether it was the likeliest
+            `<bool>[batch, time]`, and the states after the last.
+        """
+        first = ops.expand_dims(self.next_logits(states), 1)
+        logits, states = self.unroll(tokens, states, keep)
+        logits = ops.concatenate([first, logits[:, :-1]], axis=1)
+        chosen = ops.take_along_axis(logits, ops.expand_dims(tokens, -1), axis=-1)[..., 0]
+        hit = ops.equal(ops.cast(ops.argmax(logits, axis=-1), tokens.dtype), tokens)
+        return chosen - ops.logsumexp(logits, axis=-1), hit, states
+
+    # States.
+
+    def state_shapes(self, batch) -> list[tuple]:
+        """Shapes of the states of `batch` rows: h and C of each layer (of a SimpleRNN, h)."""
+        each = 1 if self._config["cell"] == "simple_rnn" else 2
+        return [(batch, self._config["units"])] * (each * len(self.recurrences))
+
+    def initial_states(self, batch) -> list[Tensor]:
+        """States of zeros: nothing was read."""
+        return [ops.zeros(shape, self.compute_dtype) for shape in self.state_shapes(batch)]
+
+    def start(self, batch) -> list[Tensor]:
+        """The states before a text: after the symbol 0, which stands for what is not known."""
+        return self.step(ops.zeros((batch,), "int32"), self.initial_states(batch))
+
+    def reset_states(self) -> None:
+        """Makes the carried states zero: the next training batch begins its streams."""
+        for variable in self.carried:
+            variable.assign(ops.zeros_like(variable))
+
+    # Parts.
+
+    def _embed(self, tokens):
+        if self.embedding is None:
+            return ops.one_hot(tokens, self.vocabulary_size, dtype=self.compute_dtype)
+        x = self.embedding(tokens)
+        return x * self._config["embedding_units"] ** 0.5 if self._config["tied"] else x
+
+    def _with_constant(self, x):
+        return x if self.constant is None else self.constant(x)
+
+    def _norm(self, index, h):
+        return self.norms[index](h) if self.norms else h
+
+    def _readout(self, x):
+        if self._config["tied"]:
+            rows = ops.cast(self.embedding.embeddings, x.dtype)
+            logits = ops.matmul(x, ops.transpose(rows)) + ops.cast(self.offsets, x.dtype)
+        else:
+            logits = self.readout(self._with_constant(x))
+        return ops.cast(logits, "float32")
+
+    def get_config(self):
+        return {**super().get_config(), **self._config}
+
+
+def _check(config: dict[str, Any]) -> None:
+    for name in SIZES:
+        _check_integer(name, config[name], 1)
+    for name in ("embedding_units", "memory"):
+        _check_integer(name, config[name], 0)
+    for name in RATES:
+        if not 0 <= config[name] < 1:
+            raise ValueError(f"`{name}` must be in [0, 1). Got {config[name]}.")
+    if config["cell"] not in CELLS:
+        raise ValueError(f"`cell` must be one of {CELLS}. Got {config['cell']!r}.")
+    if config["tied"] and config["embedding_units"] != config["units"]:
+        raise ValueError(
+            "`tied` needs `embedding_units` equal to `units`. Got "
+            f"{config['embedding_units']} and {config['units']}."
+        )
+    if 0 < config["memory"] <= 2:
+        raise ValueError(f"`memory` must be 0, or above 2. Got {config['memory']}.")
+    if config["memory"] and not config["constant_feature"]:
+        raise ValueError("`memory` needs `constant_feature`. Got False.")
+
+
+def _check_integer(name: str, value: Any, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        rule = "a positive integer" if least else "an integer of 0 or more"
+        raise ValueError(f"`{name}` must be {rule}. Got {value!r}.")
