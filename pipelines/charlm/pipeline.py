@@ -123,6 +123,12 @@ def _check_drawing(flags: Predict) -> None:
             raise ValueError(f"`{name}` must be {rule}. Got {getattr(flags, name)}.")
 
 
+def model_folder(flags: Any) -> str:
+    """The model under saved_models/ that flags speak of: of Shakespeare where they do not say."""
+    dataset = getattr(flags, "dataset", None) or "tiny_shakespeare"
+    return "charlm_" + dataset.removeprefix("tiny_")
+
+
 PIPELINE = Pipeline(
     name="charlm",
     summary="Character language model: the lecture's LSTM reads a text and writes on.",
@@ -135,6 +141,7 @@ PIPELINE = Pipeline(
     report=measuring.report,
     card=model_card,
     test_split=split_measured,
+    folder=model_folder,
     evaluate_flags=Evaluate,
     predict_flags=Predict,
 )

@@ -13,7 +13,7 @@ import tensorflow as tf
 from datasets.text import read
 from pipelines import cli, exporting, training
 from pipelines.charlm import exported, trainer
-from pipelines.charlm.flags import Train
+from pipelines.charlm.flags import PRESETS, Evaluate, Predict, Train
 from pipelines.charlm.pipeline import PIPELINE, prepare
 
 SIZES = {
@@ -322,3 +322,9 @@ def test_validation_is_the_cost_of_each_piece_from_its_start(tmp_path):
         piece = numbers[None, start : start + 96].astype("int32")
         nats -= float(np.sum(task.model.score(piece, task.model.start(1))[0]))
     np.testing.assert_allclose(found["loss"], nats / 1500, rtol=1e-5)
+
+
+def test_models_are_named_by_their_text():
+    assert PIPELINE.model_folder(PRESETS["tiny_shakespeare"]) == "charlm_shakespeare"
+    assert PIPELINE.model_folder(Predict()) == "charlm_shakespeare"
+    assert PIPELINE.model_folder(Evaluate(dataset="ptb")) == "charlm_ptb"
