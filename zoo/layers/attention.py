@@ -1,4 +1,8 @@
-"""Additive attention over a grid or a sequence (Bahdanau, Cho and Bengio, ICLR 2015)."""
+"""Attention over a grid or a sequence.
+
+Additive (Bahdanau, Cho and Bengio, ICLR 2015) and multiplicative (Luong, Pham and Manning, EMNLP
+2015), called in the same way.
+"""
 
 import keras
 from keras import ops
@@ -74,3 +78,59 @@ class AdditiveAttention(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "units": self.units}
+
+
+@keras.saving.register_keras_serializable(package="unfold")
+class MultiplicativeAttention(keras.layers.Layer):
+    """Which cells of the memory each query reads, by one product of both.
+
+    e_tj = q_t · W m_j                          how well query t fits cell j
+    α_tj = exp(e_tj) / Σ_k exp(e_tk)            weights, one distribution a query
+    c_t  = Σ_j α_tj m_j                         context
+
+    Cheaper than `AdditiveAttention`: nothing of the size time x cells x units is formed.
+
+    Call arguments:
+        queries: `<float>[batch, time, query_features]`
+        memory: `<float>[batch, cells, features]`
+        keys: `<float>[batch, cells, query_features]`, W m_j, from `keys(memory)`; worked out when
+            not given.
+        memory_mask: `<bool>[batch, cells]`, False where a cell is padding, as in
+            `AdditiveAttention`.
+
+    Returns:
+        context `<float>[batch, time, features]` and weights `<float>[batch, time, cells]`.
+
+    Source: Luong, Pham and Manning (2015), equation 8 ("general").
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.key_projection = None
+
+    def build(self, queries_shape, memory_shape, keys_shape=None, memory_mask_shape=None):
+        self.key_projection = keras.layers.Dense(
+            queries_shape[-1], use_bias=False, dtype=self.dtype_policy, name="key"
+        )
+        self.key_projection.build(memory_shape)
+
+    def keys(self, memory):
+        """W m_j: `<float>[batch, cells, features]` -> `<float>[batch, cells, query_features]`."""
+        return self.key_projection(memory)
+
+    def call(self, queries, memory, keys=None, memory_mask=None):
+        keys = self.keys(memory) if keys is None else keys
+        energies = ops.matmul(queries, ops.transpose(keys, (0, 2, 1)))
+        # As above: softmax in at least 32 bits, and a finite number for what is padding.
+        energies = ops.cast(energies, keras.backend.result_type(energies.dtype, "float32"))
+        if memory_mask is not None:
+            energies = ops.where(ops.expand_dims(memory_mask, 1), energies, -1e9)
+        weights = ops.cast(ops.softmax(energies, axis=-1), self.compute_dtype)
+        return ops.matmul(weights, memory), weights
+
+    def compute_output_shape(
+        self, queries_shape, memory_shape, keys_shape=None, memory_mask_shape=None
+    ):
+        batch, time = queries_shape[:2]
+        return (batch, time, memory_shape[-1]), (batch, time, memory_shape[1])

@@ -1,10 +1,10 @@
-"""Additive attention against its equations, written again in NumPy with plain loops."""
+"""Attention against its equations, written again in NumPy with plain loops."""
 
 import keras
 import numpy as np
 import pytest
 
-from zoo.layers.attention import AdditiveAttention
+from zoo.layers.attention import AdditiveAttention, MultiplicativeAttention
 
 BATCH, TIME, CELLS, QUERY, FEATURES, UNITS = 3, 4, 5, 2, 3, 6
 MASK = np.array([[1, 1, 1, 1, 1], [1, 0, 1, 0, 0], [0, 0, 0, 1, 0]], bool)
@@ -165,3 +165,71 @@ def test_masks_come_and_go_as_in_keras():
 def test_units_are_checked(units):
     with pytest.raises(ValueError, match=f"`units` must be a positive integer. Got {units!r}"):
         AdditiveAttention(units)
+
+
+# Multiplicative.
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class OneProduct(MultiplicativeAttention):
+    """The multiplicative layer as the shared check calls it: with one list."""
+
+    def build(self, shapes):
+        super().build(*shapes)
+
+    def call(self, inputs):
+        return super().call(*inputs)
+
+    def compute_output_shape(self, shapes):
+        return super().compute_output_shape(*shapes)
+
+
+def make_product(dtype="float64") -> MultiplicativeAttention:
+    layer = MultiplicativeAttention(dtype=dtype)
+    layer.build((None, TIME, QUERY), (None, CELLS, FEATURES))
+    rng = np.random.default_rng(4)
+    layer.key_projection.kernel.assign(rng.normal(size=(FEATURES, QUERY)))
+    return layer
+
+
+@pytest.mark.parametrize("mask", [None, MASK], ids=["whole", "masked"])
+def test_product_equals_the_equations(tensors, mask):
+    """e_tj = q_t · W m_j, α = softmax over j, c_t = Σ_j α_tj m_j."""
+    queries, memory = tensors
+    layer = make_product()
+    W = layer.key_projection.kernel.numpy()
+    contexts, weights = (np.asarray(x) for x in layer(*tensors, memory_mask=mask))
+    for b in range(BATCH):
+        seen = [j for j in range(CELLS) if mask is None or mask[b, j]]
+        for t in range(TIME):
+            e = {j: sum(queries[b, t] * (memory[b, j] @ W)) for j in seen}
+            total = sum(np.exp(e[j]) for j in seen)
+            alpha = np.array([np.exp(e[j]) / total if j in e else 0 for j in range(CELLS)])
+            np.testing.assert_allclose(weights[b, t], alpha, rtol=0, atol=1e-10)
+            context = sum(alpha[j] * memory[b, j] for j in seen)
+            np.testing.assert_allclose(contexts[b, t], context, rtol=0, atol=1e-10)
+
+
+def test_product_takes_keys_and_keeps_a_row_without_cells_finite(tensors):
+    layer = make_product()
+    keys = layer.keys(tensors[1])
+    assert keys.shape == (BATCH, CELLS, QUERY)
+    for this, that in zip(layer(*tensors), layer(*tensors, keys=keys), strict=True):
+        np.testing.assert_array_equal(this, that)
+    _, weights = layer(*tensors, memory_mask=np.zeros_like(MASK))
+    np.testing.assert_allclose(weights, 1 / CELLS)
+
+
+@pytest.mark.parametrize("mask", [None, MASK], ids=["whole", "masked"])
+def test_gradient_of_the_product_equals_differences(tensors, layer_checks, mask):
+    layer = make_product()
+
+    def call(queries, memory):
+        return layer(queries, memory, memory_mask=mask)
+
+    layer_checks.check_gradients(call, list(tensors), layer.trainable_weights)
+
+
+def test_layer_check_of_the_product(tensors, layer_checks, tmp_path):
+    inputs = [tensor.astype("float32") for tensor in tensors]
+    layer_checks.check_layer(OneProduct, {}, inputs, QUERY * FEATURES, tmp_path)

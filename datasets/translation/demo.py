@@ -1,0 +1,154 @@
+"""Pairs made by code: dates, times and numbers as CLDR writes them in two languages.
+
+The words, orders and signs are those of Unicode's Common Locale Data Repository, through Babel:
+"Tuesday, March 4, 2025" is "Dienstag, 4. März 2025", and "1,234.5 kilometers" is "1.234,5
+Kilometer". Any two of CLDR's locales will do.
+"""
+
+import datetime
+import itertools
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+
+import babel
+import numpy as np
+from babel import dates, lists, numbers, units
+
+COUNTS = {"test": 500, "dev": 500, "train": 12_000}  # pairs, where no limit says otherwise
+_UNITS = (
+    "length-kilometer",
+    "length-meter",
+    "mass-kilogram",
+    "volume-liter",
+    "temperature-celsius",
+    "speed-kilometer-per-hour",
+    "digital-megabyte",
+    "duration-day",
+    "duration-week",
+    "duration-hour",
+)
+_FORMS = ("long", "short", "narrow")
+_CURRENCIES = ("EUR", "USD", "GBP", "JPY", "CHF")
+_GIVE_UP = 200  # draws in a row that are all there already
+
+# What a draw gives: how to write it in a locale.
+Writer = Callable[[babel.Locale], str]
+
+
+def raw_pairs(
+    split: str, *, source: str, target: str, seed: int = 0, limit: int | None = None
+) -> list[tuple[str, str, str]]:
+    """(id, source, target); no source sentence is drawn twice, so that splits have none in common.
+
+    Args:
+        split: `train`, `dev` or `test`.
+        source, target: locales, such as "en", "de" or "pt-BR".
+        seed: of the draw.
+        limit: how many pairs; of dev and test at most 500.
+
+    Raises:
+        ValueError: a locale that CLDR does not have; two that write all the same.
+    """
+    locales = [_locale("source", source), _locale("target", target)]
+    before = {"test": 0, "dev": COUNTS["test"], "train": COUNTS["test"] + COUNTS["dev"]}[split]
+    count = COUNTS[split] if limit is None else limit
+    if split != "train":
+        count = min(count, COUNTS[split])
+    found = itertools.islice(_distinct(*locales, seed), before, before + count)
+    return [(f"{split}:{line}", *pair) for line, pair in enumerate(found, start=1)]
+
+
+def _distinct(source: babel.Locale, target: babel.Locale, seed: int) -> Iterator[tuple[str, str]]:
+    rng = np.random.default_rng(seed)
+    seen: set[str] = set()
+    repeats = 0
+    while repeats < _GIVE_UP:
+        write = _draw(rng)
+        pair = write(source), write(target)
+        key = " ".join(pair[0].split())
+        repeats = repeats + 1 if key in seen else 0
+        if key not in seen:
+            seen.add(key)
+            yield pair
+
+
+def _draw(rng: np.random.Generator) -> Writer:
+    """One thing to write, or a list of two."""
+    first = _thing(rng)
+    if rng.random() < 0.8:
+        return first
+    second = _thing(rng)
+    return lambda locale: lists.format_list([first(locale), second(locale)], locale=locale)
+
+
+def _thing(rng: np.random.Generator) -> Writer:
+    return (_date, _date, _time, _moment, _number, _amount, _measure, _span)[rng.integers(8)](rng)
+
+
+def _moment_of(rng) -> datetime.datetime:
+    start = datetime.datetime(1950, 1, 1)
+    return start + datetime.timedelta(minutes=int(rng.integers(100 * 365 * 24 * 60)))
+
+
+def _date(rng) -> Writer:
+    day, style = _moment_of(rng), ("full", "long", "medium")[rng.integers(3)]
+    return lambda locale: dates.format_date(day, style, locale)
+
+
+def _time(rng) -> Writer:
+    moment = _moment_of(rng)
+    return lambda locale: dates.format_time(moment, "short", locale=locale)
+
+
+def _moment(rng) -> Writer:
+    moment = _moment_of(rng)
+    return lambda locale: dates.format_datetime(moment, "medium", locale=locale)
+
+
+def _decimal(rng) -> Decimal:
+    """0 to 9,999,999 with up to two digits behind the point; small ones as often as large."""
+    whole = int(10 ** rng.uniform(0, 7))
+    return Decimal(whole) + Decimal(int(rng.integers(100)) if rng.random() < 0.5 else 0) / 100
+
+
+def _number(rng) -> Writer:
+    value = _decimal(rng)
+    if rng.random() < 0.3:
+        return lambda locale: numbers.format_percent(value % 100 / 100, "#,##0.#%", locale)
+    return lambda locale: numbers.format_decimal(value, locale=locale)
+
+
+def _amount(rng) -> Writer:
+    value, currency = _decimal(rng), _CURRENCIES[rng.integers(len(_CURRENCIES))]
+    kind = ("standard", "name")[rng.integers(2)]
+    return lambda locale: numbers.format_currency(value, currency, locale=locale, format_type=kind)
+
+
+def _measure(rng) -> Writer:
+    value, unit = _decimal(rng), _UNITS[rng.integers(len(_UNITS))]
+
+    def write(locale):
+        # Where a locale has no long form, Babel writes the unit's identifier.
+        forms = (units.format_unit(value, unit, form, locale=locale) for form in _FORMS)
+        return next((text for text in forms if unit not in text), str(value))
+
+    return write
+
+
+def _span(rng) -> Writer:
+    """A time from now: "in 3 weeks", "2 days ago"."""
+    unit = ("second", "minute", "hour", "day", "week", "month", "year")[rng.integers(7)]
+    seconds = dict(dates.TIMEDELTA_UNITS)[unit] * int(rng.integers(1, 60))
+    seconds = seconds if rng.random() < 0.5 else -seconds
+    return lambda locale: dates.format_timedelta(
+        seconds, unit, threshold=1e9, add_direction=True, locale=locale
+    )
+
+
+def _locale(argument: str, name: str) -> babel.Locale:
+    try:
+        return babel.Locale.parse(name.replace("-", "_"))
+    except (babel.UnknownLocaleError, ValueError) as error:
+        raise ValueError(
+            f"`{argument}` must be a locale of CLDR, such as en, de or pt-BR. Got {name!r}."
+        ) from error

@@ -1,0 +1,38 @@
+"""Multi30k, task 1: captions of Flickr30k in English, and their translations.
+
+Elliott, Frank, Sima'an and Specia, "Multi30K: Multilingual English-German Image Descriptions",
+Workshop on Vision and Language 2016; French: Elliott et al., WMT 2017; Czech: Barrault et al.,
+WMT 2018.
+"""
+
+from pathlib import Path
+
+from datasets.translation.files import check_folder, find_files, read_aligned
+
+LANGUAGES = ("en", "de", "fr", "cs")
+STEMS = {"train": "train", "dev": "val", "test": "test_2016_flickr"}
+_HINT = (
+    "the folder that holds Multi30k's raw files of task 1, {train,val,test_2016_flickr}.{en,de} "
+    "packed (.gz) or not: data/task1/raw of https://github.com/multi30k/dataset."
+)
+
+
+def raw_pairs(
+    split: str, data_dir: Path | str | None, *, source: str, target: str
+) -> list[tuple[str, str, str]]:
+    """(id, source, target) of a split's lines: train 29,000, dev 1,014, test 1,000.
+
+    Raises:
+        ValueError: a language that Multi30k does not have; a file that is not there; two files of
+            different lengths.
+    """
+    for argument, language in (("source", source), ("target", target)):
+        if language not in LANGUAGES:
+            choices = ", ".join(LANGUAGES)
+            raise ValueError(f"`{argument}` must be one of {choices}. Got {language!r}.")
+    files = find_files(check_folder(data_dir, _HINT))
+    names = [f"{STEMS[split]}.{language}" for language in (source, target)]
+    missing = [name for name in names if name not in files]
+    if missing:
+        raise ValueError(f"`data_dir` must be {_HINT} Not in {data_dir}: {', '.join(missing)}.")
+    return read_aligned(*(files[name] for name in names))

@@ -1,0 +1,93 @@
+"""The translation report: everything escaped, nothing from outside, maps of the right shape."""
+
+import re
+
+import numpy as np
+import pytest
+
+from pipelines.translation.report import (
+    Alignment,
+    Example,
+    choose_examples,
+    heat_map,
+    write_translation_report,
+)
+
+_EVIL = "<script>alert(1)</script>"
+
+
+def _alignment():
+    weights = np.array([[0.7, 0.2, 0.1], [0.0, 0.25, 0.75]])
+    return Alignment(["▁A", "▁dog", "<end>"], ["▁Ein", "▁Hund"], weights)
+
+
+def _example(index, score, **changes):
+    example = Example(
+        f"source {index}", f"reference {index}", f"said {index}", score, 0.5, _alignment()
+    )
+    return example._replace(**changes)
+
+
+def _write(folder, examples):
+    path = folder / "report.html"
+    write_translation_report(
+        path,
+        title="Translation",
+        config={"units": 512},
+        history={"loss": [3.0, 2.0], "val_bleu": [10.0, 20.0]},
+        metrics={"bleu": 36.25},
+        signatures={"bleu": "nrefs:1|case:mixed"},
+        lengths=[("1 to 8", 200, 38.5), ("9 to 30", 199, 31.25)],
+        examples=examples,
+    )
+    return path.read_text(encoding="utf-8")
+
+
+def test_page_has_all_its_parts_and_nothing_from_outside(tmp_path):
+    page = _write(tmp_path, [_example(i, float(i)) for i in range(30)])
+    for text in ("36.25", "nrefs:1|case:mixed", "1 to 8", "38.5", "512", "<svg", "▁Hund"):
+        assert text in page
+    for heading in ("Best", "Worst", "Random"):
+        assert f"<h2>{heading} translations</h2>" in page
+    assert not re.search(r"(src|href)=[\"']?https?:", page)
+
+
+def test_whatever_the_model_says_is_escaped(tmp_path):
+    bad = Alignment([_EVIL], [_EVIL], np.ones((1, 1)))
+    example = _example(0, 1.0, source=_EVIL, reference=_EVIL, translation=_EVIL, alignment=bad)
+    page = _write(tmp_path, [example])
+    assert _EVIL not in page
+    assert page.count("&lt;script&gt;") == 5
+
+
+def test_a_model_without_attention_has_no_maps(tmp_path):
+    page = _write(tmp_path, [_example(0, 1.0, alignment=None, translation="")])
+    assert "<details>" not in page
+    assert "(nothing)" in page
+
+
+def test_groups_are_by_score_and_share_no_example():
+    examples = [_example(i, float(i % 20)) for i in range(20)]
+    groups = choose_examples(examples, shown=4)
+    assert [e.score for e in groups["Best"]] == [19, 18, 17, 16]
+    assert [e.score for e in groups["Worst"]] == [0, 1, 2, 3]
+    shown = [e.source for group in groups.values() for e in group]
+    assert len(shown) == len(set(shown)) == 12
+    assert choose_examples(examples, shown=4) == groups
+    assert [len(group) for group in choose_examples(examples[:2]).values()] == [1, 1, 0]
+
+
+def test_heat_map_has_a_row_a_piece_written_and_a_column_a_piece_read():
+    table = heat_map(_alignment())
+    assert table.count("<tr>") == 3
+    assert table.count("<td") == 6
+    assert re.findall(r'title="([\d.]+)"', table) == [
+        "0.70",
+        "0.20",
+        "0.10",
+        "0.00",
+        "0.25",
+        "0.75",
+    ]
+    with pytest.raises(ValueError, match=r"`weights` must have shape \(2, 3\). Got \(3, 2\)"):
+        heat_map(_alignment()._replace(weights=np.ones((3, 2))))

@@ -1,0 +1,109 @@
+"""A sentence read in both directions, and the recurrent layers that translation is made of."""
+
+import keras
+from keras import ops
+
+from zoo.layers import LSTM, SimpleRNN
+from zoo.layers.constant_feature import ConstantFeature, GateOffsets
+
+CELLS = ("lstm", "lstm_tanh", "simple_rnn")
+
+
+def recurrent_layer(
+    cell: str, units: int, constant: bool, name: str, **options
+) -> keras.layers.RNN:
+    """The lecture's LSTM or SimpleRNN, or the LSTM with the usual tanh candidate.
+
+    With `constant` it reads inputs that end in the constant 1 (`ConstantFeature`).
+
+    Raises:
+        ValueError: an unknown cell.
+    """
+    if cell not in CELLS:
+        raise ValueError(f"`cell` must be one of {CELLS}. Got {cell!r}.")
+    options.update(return_sequences=True, return_state=True, name=name)
+    if cell == "simple_rnn":
+        # Near the identity: h is kept as it is until the input says otherwise
+        # (Le, Jaitly and Hinton 2015).
+        return SimpleRNN(units, recurrent_initializer=keras.initializers.Identity(0.9), **options)
+    kernel = GateOffsets() if constant else "glorot_uniform"
+    candidate = "tanh" if cell == "lstm_tanh" else "sigmoid"
+    return LSTM(units, candidate_activation=candidate, kernel_initializer=kernel, **options)
+
+
+@keras.saving.register_keras_serializable(package="unfold")
+class SentenceEncoder(keras.layers.Layer):
+    """Layers of the lecture's LSTM, each forwards and backwards over the sentence.
+
+        h→_j = LSTM→([x_j, 1]) from the left,  h←_j = LSTM←([x_j, 1]) from the right
+        m_j  = [h→_j, h←_j]                        what the next layer reads, or the memory
+        ends = [h→_n, h←_1]                        of the last layer, n: the sentence's length
+
+    A padded batch gives what each sentence alone does: a masked step leaves the states as they
+    are, so that the way back begins at the sentence's own end.
+
+    Example of three words and one place of padding, with cells that sum their inputs: x = 1, 2, 4
+    has h→ = 1, 3, 7 and h← = 7, 6, 4, and ends 7 and 7.
+
+    Call arguments:
+        inputs: `<float>[batch, time, features]`.
+        mask: `<bool>[batch, time]`, False on the right where a step is padding.
+
+    Returns:
+        m `<float>[batch, time, 2 * units]` (of no use where the mask is False) and ends
+        `<float>[batch, 2 * units]`.
+
+    Args:
+        units: size of h in each direction.
+        layers: how many.
+        cell, constant: see `recurrent_layer`.
+        dropout: share of a layer's outputs dropped on the way to the next, the same at all steps.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        layers: int = 1,
+        cell: str = "lstm",
+        constant: bool = True,
+        dropout: float = 0.0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self._config = {"units": units, "layers": layers, "cell": cell}
+        self._config |= {"constant": constant, "dropout": dropout}
+        self.constant = ConstantFeature(name="constant") if constant else None
+        self.pairs = [
+            [
+                recurrent_layer(cell, units, constant, f"{name}_{layer}", go_backwards=back)
+                for name, back in (("forwards", False), ("backwards", True))
+            ]
+            for layer in range(layers)
+        ]
+        self.drop = keras.layers.Dropout(dropout, (None, 1, None))
+
+    def build(self, input_shape):
+        width = input_shape[-1]
+        for pair in self.pairs:
+            for direction in pair:
+                direction.build((None, None, width + int(self._config["constant"])))
+            width = 2 * self._config["units"]
+
+    def call(self, inputs, mask=None, training=False):
+        cells = inputs
+        for layer, (forwards, backwards) in enumerate(self.pairs):
+            if layer:
+                cells = self.drop(cells, training=training)
+            if self.constant is not None:
+                cells = self.constant(cells)
+            there, last, *_ = forwards(cells, mask=mask, training=training)
+            back, first, *_ = backwards(cells, mask=mask, training=training)
+            cells = ops.concatenate([there, ops.flip(back, axis=1)], axis=-1)
+        return cells, ops.concatenate([last, first], axis=-1)
+
+    def compute_mask(self, inputs, mask=None):
+        return None  # whoever gave the mask has it
+
+    def get_config(self):
+        return {**super().get_config(), **self._config}
