@@ -9,10 +9,13 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 
 from pipelines import runs
-from zoo.layers import LSTM
+from zoo.layers import LSTM, LSTMCell
+from zoo.models import char_lm
+from zoo.models.recurrence import Recurrence
 
 TASKS = ("sentiment", "charlm")
 
@@ -55,6 +58,8 @@ def read_run(run: Path, text: str) -> Reading:
     if not tokens:
         raise ValueError(f"`text` must hold at least one word. Got {text!r}.")
     kernel, recurrent = first_cell(run, arrays)
+    if config.get("centred") and config["cell"] == "lstm":
+        kernel, recurrent = _as_the_lecture_has_them(kernel, recurrent, config["constant_feature"])
     x = _inputs(numbers, size, arrays, kernel.shape[0])
     layer = LSTM(
         recurrent.shape[0],
@@ -83,6 +88,20 @@ def first_cell(run: Path, arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, np
         if path.endswith("/recurrent_kernel") and kernel is not None and fused:
             return kernel, recurrent
     raise ValueError(f"`run` must hold the weights of an LSTM. Got {run}: {', '.join(arrays)}.")
+
+
+def _as_the_lecture_has_them(
+    kernel: np.ndarray, recurrent: np.ndarray, constant: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """The cell's W from what a centred character model learns in their place: `Recurrence`."""
+    layer = Recurrence(
+        LSTMCell(recurrent.shape[0]), gain=char_lm.GAIN, center=char_lm.CENTER if constant else 0.0
+    )
+    layer.build((None, None, kernel.shape[0]))
+    layer.cell.kernel.assign(kernel)
+    layer.cell.recurrent_kernel.assign(recurrent)
+    W_x, W_h = (keras.ops.convert_to_numpy(weights) for weights in layer.lecture_weights())
+    return W_x, W_h
 
 
 def encode(text: str, vocabulary: Any) -> tuple[list[str], list[int], int]:

@@ -9,6 +9,7 @@ from pipelines.lecture import gates
 from pipelines.lecture.trained import encode, read_run
 from zoo.layers import LSTM
 from zoo.layers.constant_feature import ConstantFeature
+from zoo.models.char_lm import CharLM
 
 WORDS = ["<padding>", "<unknown>", "a", "film", "!"]
 
@@ -62,6 +63,25 @@ def test_one_hot_symbols_need_no_embedding(tmp_path):
     runs.write_json(folder / "config.json", {"cell": "lstm"})
     runs.write_json(folder / "vocabulary.json", {"unit": "character", "symbols": [97, 98]})
     np.testing.assert_array_equal(read_run(folder, "ba").x, [[0, 0, 1, 1], [0, 1, 0, 1]])
+
+
+@pytest.mark.parametrize("constant", [True, False])
+def test_a_centred_character_model_is_read_with_the_weights_that_it_computes_with(
+    tmp_path, constant
+):
+    folder = tmp_path / "charlm" / "some"
+    model = CharLM(3, units=3, embedding_units=4, constant_feature=constant, batch_size=2)
+    model.build()
+    saved = runs.save_variables(folder / "checkpoints" / "w.npz", {"model": model.variables})
+    config = {"cell": "lstm", "centred": True, "constant_feature": constant}
+    runs.write_json(folder / "state.json", {"best": [{"file": "w.npz", "sha256": saved}]})
+    runs.write_json(folder / "config.json", config)
+    runs.write_json(folder / "vocabulary.json", {"unit": "character", "symbols": [97, 98]})
+    reading = read_run(folder, "abba")
+    x = model.embedding(np.array([[1, 2, 2, 1]]))
+    x = model.constant(x) if constant else x
+    expected = model.recurrences[0](x, model.initial_states(1))[0]
+    np.testing.assert_allclose(reading.layer(reading.x[None]), expected, rtol=1e-5)
 
 
 def test_the_gates_of_a_run_are_shown(tmp_path):
