@@ -122,7 +122,7 @@ def char_export(model: CharLM, vocabulary: Vocabulary, vocabulary_file: Path) ->
         ]
     )
     def serving_default(prompt, length, temperature, seed):
-        _check(length, temperature)
+        length = _checked_length(length, temperature)
         with scope():
             _, _, states = read_on(model, texts.encode(prompt), model.start(tf.size(prompt)))
             found, _ = model.write(states, length, seed=seed, temperature=temperature)
@@ -164,7 +164,7 @@ def char_export(model: CharLM, vocabulary: Vocabulary, vocabulary_file: Path) ->
         ]
     )
     def write_on(state, length, temperature, top_k, top_p, seed, place):
-        _check(length, temperature, top_k, top_p)
+        length = _checked_length(length, temperature, top_k, top_p)
         with scope():
             found, states = model.write(
                 layout.split(state),
@@ -188,16 +188,21 @@ def char_export(model: CharLM, vocabulary: Vocabulary, vocabulary_file: Path) ->
     return Export(module, signatures, _warmup(layout.features))
 
 
-def _check(length, temperature, top_k=0, top_p=1.0) -> None:
-    """The call fails with a message where a number is out of its range; NaN is, too."""
+def _checked_length(length, temperature, top_k=0, top_p=1.0) -> tf.Tensor:
+    """The call fails with a message where a number is out of its range; NaN is, too.
+
+    The length that is given back waits for the checks, as other operations would not: one that a
+    length below 0 makes fail could else be the first to end the call, with a message of its own.
+    """
     rules = [
         (length, (length >= 0) & (length <= LONGEST), f"`length` must be from 0 to {LONGEST}."),
         (temperature, temperature >= 0, "`temperature` must be 0 or more."),
         (top_k, tf.greater_equal(top_k, 0), "`top_k` must be 0 or more."),
         (top_p, (top_p > 0) & tf.less_equal(top_p, 1), "`top_p` must be above 0 and at most 1."),
     ]
-    for value, holds, rule in rules:
-        tf.debugging.Assert(holds, [rule, "Got", value])
+    checks = [tf.debugging.Assert(holds, [rule, "Got", value]) for value, holds, rule in rules]
+    with tf.control_dependencies(checks):
+        return tf.identity(length)
 
 
 def _warmup(features: int) -> list:
