@@ -4,13 +4,13 @@ A source is one file here with a function `examples(split, ...) -> (count, gener
 images there are, and a function that starts one pass over them.
 """
 
-import difflib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import tensorflow as tf
 
 from datasets.captioning import coco_captions, demo, flickr8k, folder
+from datasets.choices import check_choice
 
 SOURCES = ("demo", "flickr8k", "coco_captions", "folder")
 SPLITS = ("train", "dev", "test")
@@ -53,8 +53,8 @@ def load(
       ValueError: unknown `name` or `split`; files that are not there or not in the layout
         expected; more than `max_bad_share` unusable.
     """
-    _check_choice("name", name, SOURCES)
-    _check_choice("split", split, SPLITS)
+    check_choice("name", name, SOURCES)
+    check_choice("split", split, SPLITS)
     _check_numbers(size, max_bad_share)
     if name == "demo":
         if data_dir is not None:
@@ -80,14 +80,6 @@ def _as_dataset(count: int, generate: Callable[[], Iterator[tuple[str, bytes, li
 
     dataset = tf.data.Dataset.from_generator(named, output_signature=_ELEMENT)
     return dataset.apply(tf.data.experimental.assert_cardinality(count))
-
-
-def _check_choice(argument: str, value: str, choices: tuple[str, ...]) -> None:
-    if value in choices:
-        return
-    near = difflib.get_close_matches(str(value), choices, n=1, cutoff=0.4)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"`{argument}` must be one of {', '.join(choices)}. Got {value!r}.{hint}")
 
 
 def _check_numbers(size: int | None, max_bad_share: float) -> None:

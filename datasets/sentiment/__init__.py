@@ -3,11 +3,11 @@
 A source is one file here with a function `read(split, ...) -> Reviews`.
 """
 
-import difflib
 from pathlib import Path
 
 import tensorflow as tf
 
+from datasets.choices import check_choice
 from datasets.sentiment import csv_file, demo, imdb, imdb_reviews
 from datasets.sentiment.cleaning import CLEANING, clean
 from datasets.sentiment.overlap import warn_overlap
@@ -49,10 +49,10 @@ def read(
       ValueError: an unknown name, split or option; files that are not there, not in the layout
         expected, or too broken; a split that the source does not have.
     """
-    _check_choice("dataset", dataset, DATASETS)
-    _check_choice("split", split, SPLITS)
+    check_choice("dataset", dataset, DATASETS)
+    check_choice("split", split, SPLITS)
     for option, value in options.items():
-        _check_choice("option", option, CSV_OPTIONS)
+        check_choice("option", option, CSV_OPTIONS)
         if dataset != "csv" and value is not None:
             raise ValueError(
                 f"`{option}` is an option of `csv`, not of `{dataset}`. Got {value!r}."
@@ -90,11 +90,3 @@ def load(
     return tf.data.Dataset.from_tensor_slices(
         {"text": tf.constant(reviews.texts, tf.string), "label": reviews.labels}
     )
-
-
-def _check_choice(argument: str, value: str, choices: tuple[str, ...]) -> None:
-    if value in choices:
-        return
-    near = difflib.get_close_matches(str(value), choices, n=1, cutoff=0.4)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"`{argument}` must be one of {', '.join(choices)}. Got {value!r}.{hint}")

@@ -4,7 +4,6 @@ A source is a function `(split, data_dir, **options) -> str or bytes`; what it g
 text, read from its start to its end.
 """
 
-import difflib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from datasets.choices import check_choice
 from datasets.text import books, corpora, demo, file
 from datasets.text.streams import check_streams, streams
 
@@ -72,8 +72,8 @@ def read(
             encoding that is broken; a split that the set has not, or that is empty.
         ImportError: a package that the set needs is not installed.
     """
-    _check_choice("dataset", dataset, tuple(SOURCES))
-    _check_choice("split", split, SPLITS)
+    check_choice("dataset", dataset, tuple(SOURCES))
+    check_choice("split", split, SPLITS)
     if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
         raise ValueError(f"`limit` must be a positive integer or None. Got {limit!r}.")
     content = SOURCES[dataset](split, data_dir, **options)[:limit]
@@ -119,11 +119,3 @@ def load(
     )
     count = (len(symbols) - 1) // batch_size // time
     return found.apply(tf.data.experimental.assert_cardinality(count))
-
-
-def _check_choice(argument: str, value: str, choices: tuple[str, ...]) -> None:
-    if value in choices:
-        return
-    near = difflib.get_close_matches(str(value), choices, n=1, cutoff=0.4)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"`{argument}` must be one of {', '.join(choices)}. Got {value!r}.{hint}")

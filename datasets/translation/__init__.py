@@ -4,12 +4,12 @@ A source is one file here with a function `raw_pairs(split, ...)` that gives the
 in the source; what is wrong with them is found, counted and left out here, the same for all.
 """
 
-import difflib
 import logging
 from pathlib import Path
 
 import tensorflow as tf
 
+from datasets.choices import check_choice
 from datasets.translation import demo, multi30k, pairs, prepared
 from datasets.translation.cleaning import Pairs, clean
 
@@ -48,7 +48,7 @@ def read(
         ValueError: an argument is unknown; files are not there or not in their layout; two aligned
             files differ in length; no pair of the split can be used.
     """
-    _check_choice("split", split, SPLITS)
+    check_choice("split", split, SPLITS)
     if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
         raise ValueError(f"`limit` must be a positive integer or None. Got {limit!r}.")
     if source == target:
@@ -74,7 +74,7 @@ def load(dataset: str, split: str, data_dir: Path | str | None = None, **options
 def _raw(dataset, split, data_dir, source, target, seed, limit):
     if "/" in dataset:
         return prepared.raw_pairs(dataset, split, data_dir, source=source, target=target)
-    _check_choice("dataset", dataset, SOURCES)
+    check_choice("dataset", dataset, SOURCES)
     if dataset == "ted_hrlr_translate":
         config = prepared.ted_config(source, target)
         return prepared.raw_pairs(config, split, data_dir, source=source, target=target)
@@ -87,11 +87,3 @@ def _raw(dataset, split, data_dir, source, target, seed, limit):
         return demo.raw_pairs(split, source=source, target=target, seed=seed, limit=limit)
     files = multi30k if dataset == "multi30k" else pairs
     return files.raw_pairs(split, data_dir, source=source, target=target)
-
-
-def _check_choice(argument: str, value: str, choices: tuple[str, ...]) -> None:
-    if value in choices:
-        return
-    near = difflib.get_close_matches(str(value), choices, n=1, cutoff=0.4)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"`{argument}` must be one of {', '.join(choices)}. Got {value!r}.{hint}")
