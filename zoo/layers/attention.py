@@ -62,12 +62,7 @@ class AdditiveAttention(keras.layers.Layer):
         keys = self.keys(memory) if keys is None else keys
         sums = ops.expand_dims(self.query_projection(queries), 2) + ops.expand_dims(keys, 1)
         energies = ops.sum(ops.tanh(sums) * self.score_vector, axis=-1)
-        # At least 32 bits: a softmax in 16 loses small weights.
-        energies = ops.cast(energies, keras.backend.result_type(energies.dtype, "float32"))
-        if memory_mask is not None:
-            # A large finite number: with -inf a row that is all padding would turn NaN.
-            energies = ops.where(ops.expand_dims(memory_mask, 1), energies, -1e9)
-        weights = ops.cast(ops.softmax(energies, axis=-1), self.compute_dtype)
+        weights = _weights(energies, memory_mask, self.compute_dtype)
         return ops.matmul(weights, memory), weights
 
     def compute_output_shape(
@@ -122,11 +117,7 @@ class MultiplicativeAttention(keras.layers.Layer):
     def call(self, queries, memory, keys=None, memory_mask=None):
         keys = self.keys(memory) if keys is None else keys
         energies = ops.matmul(queries, ops.transpose(keys, (0, 2, 1)))
-        # As above: softmax in at least 32 bits, and a finite number for what is padding.
-        energies = ops.cast(energies, keras.backend.result_type(energies.dtype, "float32"))
-        if memory_mask is not None:
-            energies = ops.where(ops.expand_dims(memory_mask, 1), energies, -1e9)
-        weights = ops.cast(ops.softmax(energies, axis=-1), self.compute_dtype)
+        weights = _weights(energies, memory_mask, self.compute_dtype)
         return ops.matmul(weights, memory), weights
 
     def compute_output_shape(
@@ -134,3 +125,16 @@ class MultiplicativeAttention(keras.layers.Layer):
     ):
         batch, time = queries_shape[:2]
         return (batch, time, memory_shape[-1]), (batch, time, memory_shape[1])
+
+
+def _weights(energies, memory_mask, dtype):
+    """α from e `<float>[batch, time, cells]` and the mask `<bool>[batch, cells]`, or None.
+
+    Padding has α = 0, save in a row that is all padding: there all α are alike.
+    """
+    # At least 32 bits: a softmax in 16 loses small weights.
+    energies = ops.cast(energies, keras.backend.result_type(energies.dtype, "float32"))
+    if memory_mask is not None:
+        # A large finite number: with -inf a row that is all padding would turn NaN.
+        energies = ops.where(ops.expand_dims(memory_mask, 1), energies, -1e9)
+    return ops.cast(ops.softmax(energies, axis=-1), dtype)

@@ -4,26 +4,11 @@ import keras
 from keras import ops
 
 from zoo.decoding import beam_search, greedy, sample
-from zoo.layers import LSTM, SimpleRNN
 from zoo.layers.attention import AdditiveAttention
-from zoo.layers.constant_feature import ConstantFeature, GateOffsets
+from zoo.layers.constant_feature import ConstantFeature
+from zoo.models.recurrent_layer import CELLS, recurrent_layer
 
-CELLS = ("lstm", "lstm_tanh", "simple_rnn")
 ATTENTIONS = ("additive", "none")
-
-
-def recurrent_layer(cell: str, units: int, name: str) -> keras.layers.RNN:
-    """The lecture's LSTM or SimpleRNN, or the LSTM with the usual tanh candidate.
-
-    All of them read inputs that end in the constant 1 (`ConstantFeature`).
-    """
-    shared = {"return_sequences": True, "return_state": True, "name": name}
-    if cell == "simple_rnn":
-        # Identity recurrence: h is kept as it is until the input says otherwise
-        # (Le, Jaitly and Hinton 2015).
-        return SimpleRNN(units, recurrent_initializer=keras.initializers.Identity(0.9), **shared)
-    candidate = "tanh" if cell == "lstm_tanh" else "sigmoid"
-    return LSTM(units, candidate_activation=candidate, kernel_initializer=GateOffsets(), **shared)
 
 
 @keras.saving.register_keras_serializable(package="unfold")
@@ -102,8 +87,8 @@ class Captioner(keras.Model):
             name="embedding",
         )
         self.constant = ConstantFeature(name="constant")
-        self.first = recurrent_layer(cell, units, "first")
-        self.second = recurrent_layer(cell, units, "second")
+        self.first = recurrent_layer(cell, units, "first", return_state=True)
+        self.second = recurrent_layer(cell, units, "second", return_state=True)
         self.attention = (
             AdditiveAttention(attention_units, name="attention")
             if attention == "additive"

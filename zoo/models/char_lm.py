@@ -9,10 +9,10 @@ from keras import ops
 from zoo.layers import LSTMCell, SimpleRNNCell
 from zoo.layers.constant_feature import ConstantFeature
 from zoo.models.recurrence import GateStart, Recurrence
+from zoo.models.recurrent_layer import CELLS
 from zoo.models.writing import write
 
 Tensor = Any
-CELLS = ("lstm", "lstm_tanh", "simple_rnn")
 SIZES = ("vocabulary_size", "units", "layers", "batch_size")
 RATES = ("input_dropout", "dropout", "weight_dropout")
 GAIN, CENTER = 4.0, 0.2  # for the lecture's sigmoid candidate: see `Recurrence`

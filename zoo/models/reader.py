@@ -3,38 +3,10 @@
 import keras
 from keras import ops
 
-from zoo.layers import LSTM, SimpleRNN
-from zoo.layers.constant_feature import ConstantFeature, GateOffsets
+from zoo.layers.constant_feature import ConstantFeature
+from zoo.models.recurrent_layer import CELLS, recurrent_layer
 
-CELLS = ("lstm", "lstm_tanh", "simple_rnn")
 PAD = 0
-
-
-def recurrent_layer(cell: str, units: int, name: str, constant: bool, offsets: bool):
-    """The lecture's LSTM or SimpleRNN, or the LSTM with the usual tanh candidate.
-
-    Args:
-        cell: one of `CELLS`.
-        units: size of h.
-        name: of the layer.
-        constant: whether its input ends in the constant 1 (`ConstantFeature`).
-        offsets: whether the constant's row starts an LSTM's forget gate at +1 and its input gate
-            at -1.
-    """
-    if cell == "simple_rnn":
-        # Identity recurrence: h stays as it is until a word changes it, over hundreds of words
-        # (Le, Jaitly and Hinton 2015).
-        return SimpleRNN(units, recurrent_initializer="identity", return_sequences=True, name=name)
-    kernel = "glorot_uniform"
-    if constant:
-        kernel = GateOffsets() if offsets else GateOffsets(forget=0.0, input=0.0)
-    return LSTM(
-        units,
-        candidate_activation="tanh" if cell == "lstm_tanh" else "sigmoid",
-        kernel_initializer=kernel,
-        return_sequences=True,
-        name=name,
-    )
 
 
 def reverse_words(tokens):
@@ -137,7 +109,12 @@ class Reader(keras.layers.Layer):
         self.stacks = [
             [
                 recurrent_layer(
-                    cell, units, f"{direction}_{index + 1}", constant_feature, gate_offsets
+                    cell,
+                    units,
+                    f"{direction}_{index + 1}",
+                    constant=constant_feature,
+                    offsets=gate_offsets,
+                    identity=1.0,  # hundreds of words, where 0.9 would forget within tens
                 )
                 for index in range(layers)
             ]

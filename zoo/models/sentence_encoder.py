@@ -1,34 +1,10 @@
-"""A sentence read in both directions, and the recurrent layers that translation is made of."""
+"""A sentence read in both directions."""
 
 import keras
 from keras import ops
 
-from zoo.layers import LSTM, SimpleRNN
-from zoo.layers.constant_feature import ConstantFeature, GateOffsets
-
-CELLS = ("lstm", "lstm_tanh", "simple_rnn")
-
-
-def recurrent_layer(
-    cell: str, units: int, constant: bool, name: str, **options
-) -> keras.layers.RNN:
-    """The lecture's LSTM or SimpleRNN, or the LSTM with the usual tanh candidate.
-
-    With `constant` it reads inputs that end in the constant 1 (`ConstantFeature`).
-
-    Raises:
-        ValueError: an unknown cell.
-    """
-    if cell not in CELLS:
-        raise ValueError(f"`cell` must be one of {CELLS}. Got {cell!r}.")
-    options.update(return_sequences=True, return_state=True, name=name)
-    if cell == "simple_rnn":
-        # Near the identity: h is kept as it is until the input says otherwise
-        # (Le, Jaitly and Hinton 2015).
-        return SimpleRNN(units, recurrent_initializer=keras.initializers.Identity(0.9), **options)
-    kernel = GateOffsets() if constant else "glorot_uniform"
-    candidate = "tanh" if cell == "lstm_tanh" else "sigmoid"
-    return LSTM(units, candidate_activation=candidate, kernel_initializer=kernel, **options)
+from zoo.layers.constant_feature import ConstantFeature
+from zoo.models.recurrent_layer import recurrent_layer
 
 
 @keras.saving.register_keras_serializable(package="unfold")
@@ -76,7 +52,14 @@ class SentenceEncoder(keras.layers.Layer):
         self.constant = ConstantFeature(name="constant") if constant else None
         self.pairs = [
             [
-                recurrent_layer(cell, units, constant, f"{name}_{layer}", go_backwards=back)
+                recurrent_layer(
+                    cell,
+                    units,
+                    f"{name}_{layer}",
+                    constant=constant,
+                    return_state=True,
+                    go_backwards=back,
+                )
                 for name, back in (("forwards", False), ("backwards", True))
             ]
             for layer in range(layers)

@@ -6,7 +6,8 @@ from keras import ops
 from zoo.decoding import beam_search, greedy, sample
 from zoo.layers.attention import AdditiveAttention, MultiplicativeAttention
 from zoo.layers.constant_feature import ConstantFeature
-from zoo.models.sentence_encoder import CELLS, SentenceEncoder, recurrent_layer
+from zoo.models.recurrent_layer import CELLS, recurrent_layer
+from zoo.models.sentence_encoder import SentenceEncoder
 
 ATTENTIONS = ("additive", "multiplicative", "none")
 TIED = ("all", "decoder", "none")
@@ -114,8 +115,8 @@ class Translator(keras.Model):
         )
         dense = keras.layers.Dense
         self.sentence = dense(units, activation="tanh", use_bias=False, name="sentence")
-        self.first = recurrent_layer(cell, units, constant, "first")
-        self.second = recurrent_layer(cell, units, constant, "second")
+        self.first = recurrent_layer(cell, units, "first", constant=constant, return_state=True)
+        self.second = recurrent_layer(cell, units, "second", constant=constant, return_state=True)
         states = 2 * (1 if cell == "simple_rnn" else 2)
         self.bridge = dense(states * units, activation="tanh", use_bias=False, name="bridge")
         self.attention = {

@@ -11,7 +11,8 @@ import keras
 import numpy as np
 import pytest
 
-from zoo.models.sentence_encoder import CELLS, SentenceEncoder
+from zoo.models.recurrent_layer import CELLS
+from zoo.models.sentence_encoder import SentenceEncoder
 from zoo.models.translator import Translator
 
 BATCH, SOURCE, TIME = 3, 6, 5
