@@ -179,9 +179,10 @@ class LSTMCell(keras.layers.LSTMCell):
         """Whether the fast way through a sequence holds: see `RecurrentLayer`."""
         return not self.recurrent_dropout and all(self.slopes)
 
-    def unfold(self, inputs, states, keep, training, return_sequences):
+    def unfold(self, inputs, states, keep, training, return_sequences, weights=None):
         """All steps at once: see `RecurrentLayer`."""
-        W_h, W_x = (ops.convert_to_tensor(w) for w in (self.recurrent_kernel, self.kernel))
+        weights = weights or (self.kernel, self.recurrent_kernel)
+        W_x, W_h = (ops.convert_to_tensor(w) for w in weights)
         if self.use_bias:
             # A bias is the weight of a constant 1 beside x.
             W_x = ops.concatenate([W_x, ops.convert_to_tensor(self.bias)[None]], axis=0)

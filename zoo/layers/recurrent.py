@@ -69,12 +69,13 @@ class RecurrentLayer(keras.layers.RNN):
     The cell has, beside Keras' cell interface,
 
         cell.can_unfold    whether the fast way holds for its options
-        cell.unfold(inputs, states, keep, training, return_sequences)
+        cell.unfold(inputs, states, keep, training, return_sequences, weights=None)
                            -> (h of all steps, last states)
 
     with `inputs`: `<float>[time, batch, input]`, `keep`: `<bool>[time, batch, 1]` or None (False:
     the step is masked, the states pass through it), h of all steps: `<float>[time, batch, units]`,
-    or None where the last state is all that is wanted.
+    or None where the last state is all that is wanted. `weights`: kernel and recurrent kernel to
+    take in place of the cell's own.
 
     The generic loop is taken for `fast=False`, `unroll=True`, `recurrent_dropout` above 0, or an
     activation without a known slope.

@@ -118,15 +118,15 @@ class SimpleRNNCell(keras.layers.SimpleRNNCell):
         """Whether the fast way through a sequence holds: see `RecurrentLayer`."""
         return not self.recurrent_dropout and slope_from_output(self.activation) is not None
 
-    def unfold(self, inputs, states, keep, training, return_sequences):
+    def unfold(self, inputs, states, keep, training, return_sequences, weights=None):
         """All steps at once: see `RecurrentLayer`."""
-        z = ops.matmul(inputs, self.kernel)
+        W_i, W_r = weights or (self.kernel, self.recurrent_kernel)
+        z = ops.matmul(inputs, W_i)
         if self.use_bias:
             z = z + self.bias
         recurrence = _recurrence(self, store=training, sequences=return_sequences)
         masks = [] if keep is None else [keep]
-        W = ops.convert_to_tensor(self.recurrent_kernel)
-        *h, h_last = recurrence(z, *states, W, *masks)
+        *h, h_last = recurrence(z, *states, ops.convert_to_tensor(W_r), *masks)
         return h[0] if h else None, [h_last]
 
 

@@ -18,8 +18,8 @@ class Captioner(keras.Model):
         v_j  = norm(W_v a_j + p_j)              cells: the encoder's a_j, and where j is
         g    = W_g mean_j(v_j)                  the image as a whole: the sequence's first input
         h¹_t = LSTM¹([x_t, 1])                  x_0 = g, then x_t = √d E w_t (d: size of E's rows)
-        c_t  = Σ_j α_tj v_j                     additive attention with the query h¹_t
-        h²_t = LSTM²([h¹_t, c_t, 1])            without attention: LSTM²([h¹_t, 1])
+        c_t  = Σ_j α_tj v_j                     additive attention with the query h¹_t; without it g
+        h²_t = LSTM²([h¹_t, c_t, 1])
         p(w_{t+1}) = softmax(E (W_h [h²_t, c_t]))   readout through the embedding E, transposed
 
     No layer waits for the output of a later layer's previous step, so that training runs each
@@ -104,7 +104,6 @@ class Captioner(keras.Model):
             features_shape = input_shape["features"]
         width = self._config["embedding_units"]
         units = self._config["units"]
-        context = width if self.attention is not None else 0
         cells_shape = (None, features_shape[1], width)
         self.cells.build(features_shape)
         self.cells_norm.build(cells_shape)
@@ -114,10 +113,10 @@ class Captioner(keras.Model):
         )
         self.embedding.build((None, None))
         self.first.build((None, None, width + 1))
-        self.second.build((None, None, units + context + 1))
+        self.second.build((None, None, units + width + 1))
         if self.attention is not None:
             self.attention.build((None, None, units), cells_shape)
-        self.readout.build((None, None, units + context))
+        self.readout.build((None, None, units + width))
         self.built = True
 
     # Teacher forcing: all time steps at once.
@@ -141,11 +140,10 @@ class Captioner(keras.Model):
         context, weights = self._attend(
             ops.reshape(first, (batch, captions * time, first.shape[-1])), memory
         )
-        joined = first
-        if context is not None:
-            context = ops.reshape(context, (batch * captions, time, context.shape[-1]))
+        context = ops.reshape(context, (batch * captions, time, context.shape[-1]))
+        if weights is not None:
             weights = ops.reshape(weights, (batch, captions, time, -1))
-            joined = ops.concatenate([first, context], axis=-1)
+        joined = ops.concatenate([first, context], axis=-1)
         second = self.second(self.constant(joined), training=training)[0]
         logits = self._logits(second, context, training)
         return ops.reshape(logits, (batch, captions, time, self.vocabulary_size)), weights
@@ -193,10 +191,8 @@ class Captioner(keras.Model):
         words = ops.reshape(self._embed(tokens), (batch * beams, -1))
         first, first_state = self.first.cell(self.constant(words), state[:half])
         context, _ = self._attend(ops.reshape(first, (batch, beams, first.shape[-1])), memory)
-        joined = first
-        if context is not None:
-            context = ops.reshape(context, (batch * beams, context.shape[-1]))
-            joined = ops.concatenate([first, context], axis=-1)
+        context = ops.reshape(context, (batch * beams, context.shape[-1]))
+        joined = ops.concatenate([first, context], axis=-1)
         second, second_state = self.second.cell(self.constant(joined), state[half:])
         logits = ops.reshape(
             self._logits(second, context, training=False), (batch, beams, self.vocabulary_size)
@@ -231,12 +227,16 @@ class Captioner(keras.Model):
         return self.dropout(values, training=training)
 
     def _attend(self, queries, memory):
+        """Context `[batch, time, width]` of queries `[batch, time, units]`, and weights or None."""
         if self.attention is None:
-            return None, None
+            # At every step: as the first input alone, the image fades before the last words.
+            image = memory["image"]
+            shape = (*ops.shape(queries)[:2], image.shape[-1])
+            return ops.broadcast_to(image[:, None], shape), None
         return self.attention(queries, memory["cells"], keys=memory["keys"])
 
     def _logits(self, hidden, context, training):
-        joined = hidden if context is None else ops.concatenate([hidden, context], axis=-1)
+        joined = ops.concatenate([hidden, context], axis=-1)
         readout = self._drop(self.readout(self._drop(joined, training)), training)
         embeddings = ops.cast(self.embedding.embeddings, readout.dtype)
         return ops.cast(ops.matmul(readout, ops.transpose(embeddings)), "float32")

@@ -1,7 +1,5 @@
 """A recurrent layer over reparametrised weights, with dropout on them, and how they begin."""
 
-from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -88,8 +86,9 @@ class Recurrence(keras.layers.Layer):
         if keep is not None:
             keep = ops.expand_dims(ops.transpose(keep), -1)
         steps = ops.transpose(sequences, (1, 0, 2))
-        unfold = _with_weights(self.cell, W_x, W_h)
-        h, states = unfold(steps, list(states), keep, training, return_sequences=True)
+        h, states = self.cell.unfold(
+            steps, list(states), keep, training, return_sequences=True, weights=(W_x, W_h)
+        )
         return ops.transpose(h, (1, 0, 2)), states
 
     def get_config(self):
@@ -100,15 +99,6 @@ class Recurrence(keras.layers.Layer):
     @classmethod
     def from_config(cls, config):
         return cls(**{**config, "cell": keras.saving.deserialize_keras_object(config["cell"])})
-
-
-def _with_weights(cell: keras.Layer, W_x: Tensor, W_h: Tensor):
-    """`cell.unfold`, with other weights in the place of the cell's own."""
-    names = ("units", "use_bias", "activation", "slopes")
-    names += ("recurrent_activation", "candidate_activation")
-    seen = {name: getattr(cell, name) for name in names if hasattr(cell, name)}
-    stand_in = SimpleNamespace(**seen, kernel=W_x, recurrent_kernel=W_h)
-    return partial(type(cell).unfold, stand_in)
 
 
 @keras.saving.register_keras_serializable(package="unfold")

@@ -74,7 +74,7 @@ def numpy_logits(model, features, words):
         h1, first = steps[0](np.append(x, 1), first)
         if t == 0:
             continue
-        c = np.zeros(0)
+        c = sequence[0]
         if options["attention"] == "additive":
             q = h1 @ value("query/kernel")
             e = np.array(
