@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 import tyro
 
-from benchmarks.timing import interleaved_medians, machine
+from benchmarks.timing import give, interleaved_medians, machine
 from zoo.models.char_lm import CharLM
 
 SYMBOLS, EMBEDDING = 66, 64
@@ -149,11 +149,7 @@ def main(
         layers: of the model.
         seconds: how long one table may take at most, compilation aside.
     """
-    report = measure(units, layers, seconds=seconds)
-    print(report)
-    if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(report)
+    give(measure(units, layers, seconds=seconds), output)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import tyro
 
 from benchmarks.contenders import Shape, contenders, product_speeds
-from benchmarks.timing import interleaved_medians, machine
+from benchmarks.timing import give, interleaved_medians, machine
 
 SHAPES = (Shape(64, 100, 128, 256), Shape(32, 32, 256, 512), Shape(64, 400, 128, 128))
 
@@ -65,11 +65,7 @@ def main(output: Path | None = None, rounds: int = 25, seconds: float = 15.0) ->
         rounds: how often each contender runs at most, at each size.
         seconds: how long one column of a table may take at most, compilation aside.
     """
-    report = measure(rounds=rounds, seconds=seconds)
-    print(report)
-    if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(report)
+    give(measure(rounds=rounds, seconds=seconds), output)
 
 
 if __name__ == "__main__":

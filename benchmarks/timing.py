@@ -53,6 +53,14 @@ def machine() -> str:
     return f"{_cpu_model()}, {cores} cores; {', '.join(versions)}; {load}."
 
 
+def give(report: str, output: Path | None) -> None:
+    """Prints a report, and writes it where there is an output."""
+    print(report)
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(report)
+
+
 def _cpu_model() -> str:
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []

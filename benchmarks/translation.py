@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 import tyro
 
-from benchmarks.timing import interleaved_medians, machine
+from benchmarks.timing import give, interleaved_medians, machine
 from datasets.translation import read
 from pipelines.exporting import load_saved_model
 
@@ -108,11 +108,7 @@ def main(
     output: Path | None = None,
 ) -> None:
     """Prints the report; with --output writes it, too."""
-    report = measure(model, dataset, data_dir)
-    print(report)
-    if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(report)
+    give(measure(model, dataset, data_dir), output)
 
 
 if __name__ == "__main__":

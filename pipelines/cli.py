@@ -4,7 +4,7 @@ import difflib
 import itertools
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 # The message about CPU instructions and the like hides our own; errors still show.
@@ -31,23 +31,41 @@ def main(pipeline: "Pipeline", arguments: Sequence[str] | None = None) -> int:
     verb, *rest = arguments
     flag_types = pipeline.flags()
     if verb not in flag_types:
-        near = difflib.get_close_matches(verb, flag_types, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        print(
-            f"`verb` must be one of {', '.join(flag_types)}. Got {verb!r}.{hint}", file=sys.stderr
-        )
-        return 2
-    try:
+        return unknown("verb", verb, flag_types)
+
+    def work():
         flags = parse(flag_types[verb], rest, f"{program} {verb}", pipeline.presets(verb))
         getattr(verbs, verb)(pipeline, flags)
+
+    hint = " The same command goes on from the last checkpoint." if verb == "train" else ""
+    return guarded(work, f"Stopped.{hint}")
+
+
+def unknown(argument: str, value: str, names: Iterable[str]) -> int:
+    """Says that a name is none of those that there are, and which is near; the exit status."""
+    names = list(names)
+    near = difflib.get_close_matches(value, names, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    print(f"`{argument}` must be one of {', '.join(names)}. Got {value!r}.{hint}", file=sys.stderr)
+    return 2
+
+
+def guarded(work: Callable[[], None], stopped: str) -> int:
+    """Does the work; the exit status. Wrong input is a message, not a traceback.
+
+    Args:
+        work: what to do.
+        stopped: what to say after Ctrl-C.
+    """
+    try:
+        work()
     except (ValueError, OSError, ImportError) as error:
         if os.environ.get("UNFOLD_TRACEBACK"):
             raise
         print(f"\nerror: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        hint = " The same command goes on from the last checkpoint." if verb == "train" else ""
-        print(f"\nStopped.{hint}", file=sys.stderr)
+        print(f"\n{stopped}", file=sys.stderr)
         return 130
     return 0
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipelines.captioning.flags import Train
+from pipelines.card import CELLS, made, metrics_table
 
 TEMPLATE = """# Captioning model
 
@@ -73,34 +74,27 @@ def model_card(flags: Train, measured: Mapping[str, Any]) -> str:
         flags: of the run.
         measured: as in a run's metrics.json; without `metrics` before it is measured.
     """
-    rows = [f"| {name} | {value:.4f} |" for name, value in measured.get("metrics", {}).items()]
     split = "dev" if flags.dataset == "flickr8k" else "test"
-    head = [f"| metric ({split} split, free-running) | value |", "| --- | --- |"]
     return TEMPLATE.format(
         model=_model(flags),
         attention=ATTENTION if flags.attention == "additive" else "",
         words=WORDS if flags.attention == "additive" else "",
         data=DATA[flags.dataset],
-        table="\n".join([*head, *rows] if rows else ["Not measured."]),
+        table=metrics_table(measured, f"{split} split, free-running"),
         beam=flags.beam_size,
-        made=_made(flags, measured),
+        made=made(measured, flags.seed),
         world=WORLD.get(flags.dataset, "scenes of its training photographs"),
     )
 
 
 def _model(flags: Train) -> str:
-    cells = {
-        "lstm": "the lecture's bias-free LSTM with the sigmoid candidate",
-        "lstm_tanh": "the LSTM with the tanh candidate",
-        "simple_rnn": "the lecture's ReLU SimpleRNN",
-    }
     looking = (
         "additive attention over the image's grid"
         if flags.attention == "additive"
         else "no attention"
     )
     return (
-        f"Encoder: {_encoder(flags)}. Decoder: two layers of {cells[flags.cell]}, {flags.units} "
+        f"Encoder: {_encoder(flags)}. Decoder: two layers of {CELLS[flags.cell]}, {flags.units} "
         f"units each, {looking}."
     )
 
@@ -113,12 +107,3 @@ def _encoder(flags: Train) -> str:
         tuned = flags.fine_tune_from
         return text + (f", its layers after {tuned} trained further" if tuned else "")
     return ENCODER.get(flags.encoder, f"{flags.encoder} of keras.applications, ImageNet weights")
-
-
-def _made(flags: Train, measured: Mapping[str, Any]) -> str:
-    if "metrics" not in measured:
-        return ""
-    return (
-        f"Trained in {measured['train_seconds'] / 60:.0f} minutes on {measured['machine']}, seed "
-        f"{flags.seed}."
-    )

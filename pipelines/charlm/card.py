@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pipelines.card import CELLS, made, metrics_table
 from pipelines.charlm.flags import WITHOUT_TEST, Train
 
 TEMPLATE = """# Character language model
@@ -68,11 +69,6 @@ DATA = {
     "text8": "text8 (Mahoney 2006), 90, 5 and 5 million characters of Wikipedia, CC BY-SA.",
     "enwik8": "enwik8 (Hutter 2006), 90, 5 and 5 million bytes of Wikipedia, CC BY-SA.",
 }
-CELLS = {
-    "lstm": "the lecture's bias-free LSTM with the sigmoid candidate",
-    "lstm_tanh": "the bias-free LSTM with the tanh candidate",
-    "simple_rnn": "the lecture's ReLU SimpleRNN",
-}
 
 
 def split_measured(flags: Train) -> str:
@@ -88,8 +84,6 @@ def model_card(flags: Train, measured: Mapping[str, Any]) -> str:
         measured: as in a run's metrics.json; without `metrics` before it is measured.
     """
     byte = flags.dataset == "enwik8" or (flags.dataset == "file" and flags.unit == "byte")
-    rows = [f"| {name} | {value:.4f} |" for name, value in measured.get("metrics", {}).items()]
-    head = [f"| metric ({split_measured(flags)} split) | value |", "| --- | --- |"]
     each = 1 if flags.cell == "simple_rnn" else 2
     return TEMPLATE.format(
         unit="byte" if byte else "character",
@@ -97,8 +91,8 @@ def model_card(flags: Train, measured: Mapping[str, Any]) -> str:
         state=each * flags.layers * flags.units,
         broken="" if byte else " So is each piece of a string that is not UTF-8.",
         data=DATA[flags.dataset],
-        table="\n".join([*head, *rows] if rows else ["Not measured."]),
-        made=_made(flags, measured),
+        table=metrics_table(measured, f"{split_measured(flags)} split"),
+        made=made(measured, flags.seed),
     )
 
 
@@ -106,12 +100,3 @@ def _model(flags: Train) -> str:
     layers = "One layer" if flags.layers == 1 else f"{flags.layers} layers"
     entry = f"an embedding of {flags.embedding_units}" if flags.embedding_units else "one-hot input"
     return f"{layers} of {CELLS[flags.cell]}, {flags.units} units each, on {entry}."
-
-
-def _made(flags: Train, measured: Mapping[str, Any]) -> str:
-    if "metrics" not in measured or "train_seconds" not in measured:
-        return ""
-    return (
-        f"Trained in {measured['train_seconds'] / 60:.0f} minutes on {measured['machine']}, seed "
-        f"{flags.seed}."
-    )

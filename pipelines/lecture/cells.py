@@ -161,6 +161,7 @@ def find_runs(folder: Path) -> list[dict[str, Any]]:
                 **{name: config.get(name) for name in DEPARTURES},
                 "metrics": kept.get("metrics", {}),
                 "train_seconds": kept.get("train_seconds"),
+                "peak_memory": kept.get("peak_memory"),
                 "parameters": int(sum(array.size for array in best_arrays(run).values())),
             }
         )
@@ -223,11 +224,13 @@ def _runs_table(found: list[dict]) -> Html:
             *(run[name] if run[name] is None else str(run[name]) for name in DEPARTURES),
             _shown(run["metrics"]),
             run["train_seconds"],
+            run["peak_memory"] and run["peak_memory"] / 1e6,
             run["parameters"],
         ]
         for run in sorted(found, key=lambda run: (run["task"], str(run["dataset"])))
     ]
-    header = ["task", "data", "run", *DEPARTURES, "metrics", "seconds of training", "parameters"]
+    header = ["task", "data", "run", *DEPARTURES, "metrics"]
+    header += ["seconds of training", "peak memory, MB", "parameters"]
     return table(header, rows)
 
 

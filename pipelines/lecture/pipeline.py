@@ -5,13 +5,11 @@ what the lecture claims beside what was measured, the numbers, and pictures. Thi
 with train and evaluate: `PIPELINE` is the table of lessons, in the order of the lecture.
 """
 
-import difflib
-import os
 import sys
 import time
 from collections.abc import Sequence
 
-from pipelines.cli import parse
+from pipelines.cli import guarded, parse, unknown
 from pipelines.lecture import (
     bptt,
     cells,
@@ -44,23 +42,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name, *rest = arguments
     names = [*PIPELINE, "all"]
     if name not in names:
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        print(f"`lesson` must be one of {', '.join(names)}. Got {name!r}.{hint}", file=sys.stderr)
-        return 2
-    try:
+        return unknown("lesson", name, names)
+
+    def work():
         flag_type = LessonFlags if name == "all" else PIPELINE[name].flags
         flags = parse(flag_type, rest, f"{PROGRAM} {name}", presets={})
         _teach([name] if name != "all" else list(PIPELINE), flags)
-    except (ValueError, OSError, ImportError) as error:
-        if os.environ.get("UNFOLD_TRACEBACK"):
-            raise
-        print(f"\nerror: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\nStopped. The lessons that ended are in the report.", file=sys.stderr)
-        return 130
-    return 0
+
+    return guarded(work, "Stopped. The lessons that ended are in the report.")
 
 
 def _teach(names: Sequence[str], flags: LessonFlags) -> None:

@@ -1,26 +1,28 @@
 """One to many, many to one, many to many: the same cell, read and written at other steps.
 
-Each application's type is drawn as the lecture draws it, and a small network of that type, made of
-the lecture's LSTM, is measured: an output depends on an input exactly where a path leads from the
-one to the other, forward in time.
+Each application's type is drawn as the lecture draws it, and the application's own model is
+measured at a small size: an output depends on an input exactly where the drawing has a path from
+the one to the other, forward in time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import keras
 import numpy as np
-from keras import ops
 
-from pipelines.lecture import drawing, learning
+from pipelines.lecture import drawing
 from pipelines.lecture.drawing import Step
 from pipelines.lecture.lesson import Finding, Lesson, LessonFlags, Result, check_at_least
 from pipelines.report import Html, table
-from zoo.layers import LSTM
-from zoo.layers.constant_feature import ConstantFeature
+from zoo.models.captioner import Captioner
+from zoo.models.char_lm import CharLM
+from zoo.models.sentiment import SentimentClassifier
+from zoo.models.translator import Translator
 
-FEATURES = 3
+SYMBOLS = 12
+FIRST = 4  # of the symbols that stand for nothing in particular; translators pad with 0
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,18 @@ class Flags(LessonFlags):
     """Size of h in the measured networks."""
 
 
+class Network(NamedTuple):
+    """An application's model, asked by what the drawing shows.
+
+    model: built.
+    answers: a symbol for each drawn input -> logits `<float32>[outputs, ...]`, a row for each drawn
+        output.
+    """
+
+    model: keras.Model
+    answers: Callable[[Sequence[int]], np.ndarray]
+
+
 class Type(NamedTuple):
     """A type of network.
 
@@ -38,19 +52,14 @@ class Type(NamedTuple):
     application: what this project does with it.
     steps: of the drawing.
     fed_back: whether a drawn output is the next step's input.
-    build: units -> a small network of the type, `<float32>[batch, inputs, 3]` -> outputs
-        `<float32>[batch, outputs, 1]`.
-    inputs: of the network measured.
-    expected: `<bool>[outputs, inputs]`, which output may see which input.
+    build: units -> the application's model.
     """
 
     name: str
     application: str
     steps: tuple[Step, ...]
     fed_back: bool
-    build: Callable[[int], keras.Model]
-    inputs: int
-    expected: np.ndarray
+    build: Callable[[int], Network]
 
 
 def run(flags: Flags) -> Result:
@@ -59,113 +68,143 @@ def run(flags: Flags) -> Result:
     rows, seen, blocks = [], {}, []
     for kind in TYPES:
         keras.utils.set_random_seed(flags.seed)
-        model = kind.build(flags.units)
-        seen[kind.name] = dependence(model, kind.inputs, flags.seed)
-        outputs = len(kind.expected)
-        rows.append((kind.name, kind.application, kind.inputs, outputs, model.count_params()))
-        blocks.append(_picture(kind, seen[kind.name]))
-    right = [kind.name for kind in TYPES if np.array_equal(seen[kind.name], kind.expected)]
+        network = kind.build(flags.units)
+        seen[kind.name] = found = dependence(network, len(paths(kind.steps)[0]))
+        rows.append((kind.name, kind.application, *found.shape[::-1], network.model.count_params()))
+        blocks.append(_picture(kind, found))
+    right = [kind for kind in TYPES if np.array_equal(seen[kind.name], paths(kind.steps))]
     findings = [
         Finding(
             "One to many, many to one and many to many are one network, read and written at "
             "other steps: an output sees the inputs up to its own step.",
-            f"Of {len(TYPES)} types, {len(right)} depend on exactly the inputs that the drawing "
-            "has a path from, in networks of the lecture's LSTM.",
+            f"Of the {len(TYPES)} applications' models, {len(right)} depend on exactly the inputs "
+            "that the drawing has a path from.",
             len(right) == len(TYPES),
         )
     ]
+    notes = [
+        "The models are the applications' own, one layer a direction, of the size that the table "
+        "names; the classifier reads forwards alone and the translator has no attention, so that "
+        "each is what is drawn."
+    ]
     header = ["type", "application", "inputs", "outputs", "parameters of the network measured"]
     numbers = {name: matrix.astype(int).tolist() for name, matrix in seen.items()}
-    return Result(findings, {"outputs by inputs": numbers}, [table(header, rows), *blocks])
+    blocks = [table(header, rows), *blocks]
+    return Result(findings, {"outputs by inputs": numbers}, blocks, notes)
 
 
-def dependence(model: keras.Model, inputs: int, seed: int) -> np.ndarray:
-    """`<bool>[outputs, inputs]`: whether an output changes where that input alone changes.
-
-    One sequence a call: in a batch, equal rows may differ in their last bits.
-    """
-    x = np.random.default_rng(seed).normal(size=(1, inputs, FEATURES)).astype("float32")
-    changed = np.repeat(x, inputs, axis=0)
-    changed[np.arange(inputs), np.arange(inputs)] += 1.0
-    before = learning.predict(model, x)[0, :, 0]
-    after = np.stack([learning.predict(model, row[None])[0, :, 0] for row in changed], axis=1)
-    return after != before[:, None]
+def paths(steps: Sequence[Step]) -> np.ndarray:
+    """`<bool>[outputs, inputs]`: whether the drawing leads from the input to the output."""
+    inputs = np.flatnonzero([step.input is not None for step in steps])
+    outputs = np.flatnonzero([step.output is not None for step in steps])
+    return inputs <= outputs[:, None]
 
 
-def one_to_many(units: int, outputs: int = 4) -> keras.Model:
-    """The input begins the sequence; later steps read the constant alone."""
-    inputs = keras.Input((1, FEATURES))
-    padded = ops.pad(inputs, ((0, 0), (0, outputs - 1), (0, 0)))
-    h = LSTM(units, return_sequences=True)(ConstantFeature()(padded))
-    return keras.Model(inputs, keras.layers.Dense(1, use_bias=False)(h))
+def dependence(network: Network, inputs: int) -> np.ndarray:
+    """`<bool>[outputs, inputs]`: whether an output changes where that input alone changes."""
+    symbols = [FIRST + t for t in range(inputs)]
+    before = network.answers(symbols)
+    columns = []
+    for t in range(inputs):
+        changed = [*symbols[:t], SYMBOLS - 1, *symbols[t + 1 :]]
+        columns.append((network.answers(changed) != before).any(axis=-1))
+    return np.stack(columns, axis=1)
 
 
-def many_to_one(units: int) -> keras.Model:
-    """The last state is read out."""
-    inputs = keras.Input((None, FEATURES))
-    h = LSTM(units)(ConstantFeature()(inputs))
-    return keras.Model(inputs, keras.layers.Dense(1, use_bias=False)(h)[:, None])
+def captioning(units: int) -> Network:
+    """The image begins the sequence, and the words before each answer follow."""
+    images = np.random.default_rng(0).normal(size=(SYMBOLS, 1, 2, units)).astype("float32")
+    model = Captioner(SYMBOLS, units, units, units, attention="none")
+    model.build({"features": images[0].shape, "tokens": (1, 1, None)})
+
+    def answers(symbols):
+        image, *words = symbols
+        return _numbers(model({"features": images[image], "tokens": np.array([[words]])}))[0, 0]
+
+    return Network(model, answers)
 
 
-def encoder_decoder(units: int, outputs: int = 3) -> keras.Model:
-    """All is read first; the last state begins the sequence that is written."""
-    inputs = keras.Input((None, FEATURES))
-    _, h, C = LSTM(units, return_state=True)(ConstantFeature()(inputs))
-    blank = ops.repeat(ops.zeros_like(inputs[:, :1, :1]), outputs, axis=1)
-    written = LSTM(units, return_sequences=True)(ConstantFeature()(blank), initial_state=[h, C])
-    return keras.Model(inputs, keras.layers.Dense(1, use_bias=False)(written))
+def sentiment(units: int) -> Network:
+    """The state after the last word is read out."""
+    model = SentimentClassifier(
+        SYMBOLS, pooling="last", units=units, embedding_units=units, bidirectional=False
+    )
+    model.build((None, None))
+    return Network(model, lambda symbols: _numbers(model(np.array([symbols]))))
 
 
-def step_by_step(units: int) -> keras.Model:
+def translation(units: int) -> Network:
+    """All is read first; what was read begins the sequence that is written."""
+    model = Translator(
+        SYMBOLS,
+        units=units,
+        encoder_units=units,
+        embedding_units=units,
+        attention="none",
+    )
+    model.build()
+    read = [step.output for step in STEPS_OF_TRANSLATION].count(None)
+
+    def answers(symbols):
+        source, words = np.array([symbols[:read]]), np.array([symbols[read:]])
+        return _numbers(model({"source": source, "tokens": words}))[0]
+
+    return Network(model, answers)
+
+
+def language_model(units: int) -> Network:
     """An answer at each step."""
-    inputs = keras.Input((None, FEATURES))
-    h = LSTM(units, return_sequences=True)(ConstantFeature()(inputs))
-    return keras.Model(inputs, keras.layers.Dense(1, use_bias=False)(h))
+    model = CharLM(SYMBOLS, units=units, embedding_units=units, batch_size=1)
+    model.build()
+    return Network(model, lambda symbols: _numbers(model(np.array([symbols])))[0])
 
 
+def _numbers(logits) -> np.ndarray:
+    return keras.ops.convert_to_numpy(logits)
+
+
+STEPS_OF_TRANSLATION = (
+    Step("I", None),
+    Step("am", None),
+    Step("here", None),
+    Step("<start>", "ich"),
+    Step("ich", "bin"),
+    Step("bin", "hier"),
+)
 TYPES = (
     Type(
         "one to many",
         "image captioning",
-        (Step("image", "a"), Step("a", "red"), Step("red", "ball"), Step("ball", "<end>")),
+        (
+            Step("image", None),
+            Step("<start>", "a"),
+            Step("a", "red"),
+            Step("red", "ball"),
+            Step("ball", "<end>"),
+        ),
         True,
-        one_to_many,
-        1,
-        np.ones((4, 1), bool),
+        captioning,
     ),
     Type(
         "many to one",
         "sentiment classification",
         (Step("what", None), Step("a", None), Step("film", None), Step("!", "positive")),
         False,
-        many_to_one,
-        4,
-        np.ones((1, 4), bool),
+        sentiment,
     ),
     Type(
         "many to many, read then written",
         "machine translation",
-        (
-            Step("I", None),
-            Step("am", None),
-            Step("here", None),
-            Step("<start>", "ich"),
-            Step("ich", "bin"),
-            Step("bin", "hier"),
-        ),
+        STEPS_OF_TRANSLATION,
         True,
-        encoder_decoder,
-        3,
-        np.ones((3, 3), bool),
+        translation,
     ),
     Type(
         "many to many, step by step",
         "language model",
         (Step("h", "e"), Step("e", "l"), Step("l", "l"), Step("l", "o")),
         False,
-        step_by_step,
-        4,
-        np.tril(np.ones((4, 4), bool)),
+        language_model,
     ),
 )
 
@@ -176,8 +215,10 @@ def _picture(kind: Type, seen: np.ndarray) -> Html:
         axes[0, 0].set_title(f"{kind.name}: {kind.application}", fontsize=10)
         panel = axes[0, 1]
         panel.imshow(seen, cmap="Blues", vmin=0, vmax=1.4, origin="lower")
-        panel.set_xticks(range(seen.shape[1]), range(1, seen.shape[1] + 1))
-        panel.set_yticks(range(seen.shape[0]), range(1, seen.shape[0] + 1))
+        inputs = [step.input for step in kind.steps if step.input is not None]
+        outputs = [step.output for step in kind.steps if step.output is not None]
+        panel.set_xticks(range(len(inputs)), inputs)
+        panel.set_yticks(range(len(outputs)), outputs)
         panel.set_xlabel("input")
         panel.set_ylabel("output")
         panel.set_title("measured: which output depends on which input", fontsize=10)

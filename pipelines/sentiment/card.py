@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pipelines.card import CELLS, made, metrics_table
 from pipelines.sentiment.flags import Train
 
 TEMPLATE = """# Sentiment model
@@ -52,11 +53,6 @@ DATA = {
     "csv": "Texts and labels of the person who trained the model.",
 }
 WORLD = {"demo": "composed sentences about films", "csv": "the texts of its training"}
-CELLS = {
-    "lstm": "the lecture's bias-free LSTM with the sigmoid candidate",
-    "lstm_tanh": "the LSTM with the tanh candidate",
-    "simple_rnn": "the lecture's ReLU SimpleRNN",
-}
 CUTS = {
     "head": "; of a longer one, the head",
     "tail": "; of a longer one, the tail",
@@ -73,15 +69,13 @@ def model_card(flags: Train, measured: Mapping[str, Any]) -> str:
     """
     source = "imdb" if flags.dataset == "imdb_reviews" else flags.dataset
     pretrained = bool(flags.pretrain_epochs or flags.pretrained)
-    rows = [f"| {name} | {value:.4f} |" for name, value in measured.get("metrics", {}).items()]
-    head = [f"| metric ({'dev' if source == 'imdb' else 'test'} split) | value |", "| --- | --- |"]
     return TEMPLATE.format(
         model=_model(flags, pretrained),
         max_length=flags.max_length,
         cut=CUTS[flags.cut],
         data=DATA[source].format(unlabelled="; pre-trained on the unlabelled" * pretrained),
-        table="\n".join([*head, *rows] if rows else ["Not measured."]),
-        made=_made(flags, measured, pretrained),
+        table=metrics_table(measured, f"{'dev' if source == 'imdb' else 'test'} split"),
+        made=made(measured, flags.seed, ", the pre-training not counted" * pretrained),
         world=WORLD.get(source, "film reviews"),
     )
 
@@ -93,14 +87,4 @@ def _model(flags: Train, pretrained: bool) -> str:
         f"{flags.layers} layer{'s' * (flags.layers > 1)} of {CELLS[flags.cell]}{both}, "
         f"{flags.units} units, at most {flags.vocabulary_size} words, pooled over time by "
         f"{flags.pooling}{begun}."
-    )
-
-
-def _made(flags: Train, measured: Mapping[str, Any], pretrained: bool) -> str:
-    if "metrics" not in measured:
-        return ""
-    before = ", the pre-training not counted" * pretrained
-    return (
-        f"Trained in {measured['train_seconds'] / 60:.0f} minutes{before} on "
-        f"{measured['machine']}, seed {flags.seed}."
     )

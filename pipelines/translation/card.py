@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pipelines.card import CELLS, made, metrics_table
 from pipelines.translation.flags import Train
 from pipelines.translation.metrics import bleu_tokens
 
@@ -79,8 +80,6 @@ def model_card(flags: Train, measured: Mapping[str, Any]) -> str:
         flags: of the run.
         measured: as in a run's metrics.json; without `metrics` before it is measured.
     """
-    rows = [f"| {name} | {value:.4f} |" for name, value in measured.get("metrics", {}).items()]
-    head = ["| metric (test split, free-running) | value |", "| --- | --- |"]
     has_attention = flags.attention != "none"
     return TEMPLATE.format(
         source=flags.source,
@@ -90,36 +89,22 @@ def model_card(flags: Train, measured: Mapping[str, Any]) -> str:
         pieces=PIECES if has_attention else "",
         longest=flags.max_length - 1,
         data=DATA.get(flags.dataset, f"{flags.dataset} of tensorflow-datasets."),
-        table="\n".join([*head, *rows] if rows else ["Not measured."]),
+        table=metrics_table(measured, "test split, free-running"),
         beam=flags.beam_size,
         penalty=flags.length_penalty,
         tokens=bleu_tokens(flags.target),
-        made=_made(flags, measured),
+        made=made(measured, flags.seed),
         world=WORLD.get(flags.dataset, "those of its training data"),
     )
 
 
 def _model(flags: Train) -> str:
-    cells = {
-        "lstm": "the lecture's bias-free LSTM with the sigmoid candidate",
-        "lstm_tanh": "the LSTM with the tanh candidate",
-        "simple_rnn": "the lecture's ReLU SimpleRNN",
-    }
     looking = {"none": "no attention", "additive": "additive attention"}
     looking["multiplicative"] = "multiplicative attention"
     feeding = ", input feeding" if flags.input_feeding else ""
     layers = "one layer" if flags.encoder_layers == 1 else f"{flags.encoder_layers} layers"
     return (
-        f"Encoder: {layers} of {cells[flags.cell]} in both directions, {flags.encoder_units} units "
+        f"Encoder: {layers} of {CELLS[flags.cell]} in both directions, {flags.encoder_units} units "
         f"each. Decoder: two layers of {flags.units} units, {looking[flags.attention]}{feeding}. "
         f"{flags.vocabulary_size} subwords of both languages."
-    )
-
-
-def _made(flags: Train, measured: Mapping[str, Any]) -> str:
-    if "metrics" not in measured:
-        return ""
-    return (
-        f"Trained in {measured['train_seconds'] / 60:.0f} minutes on {measured['machine']}, seed "
-        f"{flags.seed}."
     )

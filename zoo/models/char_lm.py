@@ -251,7 +251,7 @@ class CharLM(keras.Model):
     def reset_states(self) -> None:
         """Makes the carried states zero: the next training batch begins its streams."""
         for variable in self.carried:
-            variable.assign(ops.zeros_like(variable))
+            variable.assign(ops.zeros(variable.shape, variable.dtype))
 
     # Parts.
 
