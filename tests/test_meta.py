@@ -13,7 +13,11 @@ LONGEST = 350  # lines
 
 FILES = sorted(path for part in PARTS for path in (ROOT / part).rglob("*.py"))
 SOURCES = [path for path in FILES if path.relative_to(ROOT).parts[0] not in ("tests", "benchmarks")]
-TASKS = sorted({path.parent for path in (ROOT / "pipelines").glob("*/*.py")})
+SHARED = {"rest"}  # folders under pipelines/ that are no task
+TASKS = sorted(
+    {path.parent for path in (ROOT / "pipelines").glob("*/*.py")}
+    - {ROOT / "pipelines" / folder for folder in SHARED}
+)
 
 
 def name(path):

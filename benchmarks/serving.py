@@ -1,0 +1,201 @@
+"""Requests a second, and how long one takes, of served models: a Markdown table.
+
+python -m benchmarks.serving [--models NAME ...] [--output benchmarks/results/serving.md]
+
+Starts `python -m pipelines.rest` without and with batching, and sends each model its own warm-up
+request from 1, 4 and 16 clients at a time, over HTTP on this machine. A client is a thread with a
+connection of its own that asks again as soon as it is answered; clients and server share the cores.
+"""
+
+import base64
+import contextlib
+import http.client
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import tensorflow as tf
+import tyro
+from tensorflow_serving.apis import prediction_log_pb2
+
+from benchmarks.timing import machine
+
+ROOT = Path(__file__).parents[1]
+PARAMETERS = ROOT / "pipelines" / "rest" / "batching_parameters.txt"
+WARMUP = "assets.extra/tf_serving_warmup_requests"
+WAYS = {"no batching": [], "batching": ["--batching-parameters", str(PARAMETERS)]}
+
+
+@dataclass(frozen=True)
+class Load:
+    """What one number of clients met."""
+
+    rate: float  # requests a second, of all clients together
+    p50: float  # seconds
+    p99: float  # seconds; of fewer than a hundred requests, the slowest
+
+    def cell(self) -> str:
+        """For the table."""
+        return f"{self.rate:.1f} ({1000 * self.p50:.0f}, {1000 * self.p99:.0f})"
+
+
+def warmup_body(model: Path) -> bytes:
+    """The first warm-up request of the latest version's serving_default, as JSON in columns."""
+    version = max(
+        (path for path in model.iterdir() if path.name.isdigit()), key=lambda p: int(p.name)
+    )
+    for record in tf.data.TFRecordDataset(str(version / WARMUP)).as_numpy_iterator():
+        request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+        if request.model_spec.signature_name == "serving_default":
+            inputs = {key: _plain(tf.make_ndarray(v)) for key, v in request.inputs.items()}
+            return json.dumps({"inputs": inputs}).encode()
+    raise ValueError(
+        f"`models` must have a warm-up request of serving_default. {version} has none."
+    )
+
+
+def _plain(array: np.ndarray):
+    def base64_of(value):
+        return {"b64": base64.b64encode(value).decode()}
+
+    if array.dtype != np.object_:
+        return array.tolist()
+    return base64_of(array[()]) if array.ndim == 0 else [base64_of(value) for value in array]
+
+
+@contextlib.contextmanager
+def served(saved_models: Path, models: Sequence[str], arguments: Sequence[str]) -> Iterator[int]:
+    """The port of a server process with these models."""
+    command = [sys.executable, "-m", "pipelines.rest", "--development", "--port", "0"]
+    command += ["--saved-models", str(saved_models.resolve()), "--models", *models, *arguments]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            for line in process.stdout:
+                print(f"  {line}", end="", flush=True)
+                if line.startswith("Serving "):
+                    yield int(re.search(r":(\d+)/", line)[1])
+                    return
+            raise RuntimeError("The server did not start: see above.")
+        finally:
+            process.terminate()
+
+
+def load(port: int, model: str, body: bytes, clients: int, seconds: float) -> Load:
+    """Asks from so many clients for so long (and at least one request each)."""
+    times: list[float] = []
+    failures: list[str] = []
+    barrier = threading.Barrier(clients)
+
+    def client():
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+        with contextlib.closing(connection):
+            _ask(connection, model, body)  # not counted
+            barrier.wait()
+            started = time.perf_counter()
+            end = started + seconds
+            while started < end:
+                _ask(connection, model, body)
+                now = time.perf_counter()
+                times.append(now - started)
+                started = now
+
+    def watched():
+        try:
+            client()
+        except (RuntimeError, OSError, http.client.HTTPException) as error:
+            failures.append(f"{error!r}")
+            barrier.abort()  # who waits for this one ends, too
+
+    threads = [threading.Thread(target=watched) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise RuntimeError(f"{model}: {failures[0]}")
+    p50, p99 = np.percentile(times, [50, 99], method="higher")
+    # Each client is busy all the time: the rate is that of one, times their number.
+    return Load(clients / float(np.mean(times)), float(p50), float(p99))
+
+
+def _ask(connection: http.client.HTTPConnection, model: str, body: bytes) -> None:
+    """Sends one request; any answer but 200 is an error."""
+    connection.request("POST", f"/v1/models/{model}:predict", body)
+    answer = connection.getresponse()
+    text = answer.read()
+    if answer.status != 200:
+        raise RuntimeError(f"{answer.status} {text[:200]!r}")
+
+
+def measure(
+    saved_models: Path, models: Sequence[str], clients: Sequence[int], seconds: float
+) -> dict[tuple[str, str], dict[int, Load]]:
+    """(model, way) -> clients -> what they met."""
+    bodies = {model: warmup_body(saved_models / model) for model in models}
+    found: dict[tuple[str, str], dict[int, Load]] = {}
+    for way, arguments in WAYS.items():
+        print(f"\n{way}", flush=True)
+        with served(saved_models, models, arguments) as port:
+            for model, body in bodies.items():
+                for number in clients:
+                    met = load(port, model, body, number, seconds)
+                    found.setdefault((model, way), {})[number] = met
+                    print(f"  {model}, {number} clients: {met.cell()}", flush=True)
+    return {key: found[key] for key in sorted(found)}
+
+
+def table(found: dict[tuple[str, str], dict[int, Load]]) -> str:
+    """Models and ways in rows, numbers of clients in columns."""
+    clients = list(next(iter(found.values())))
+    heads = " | ".join(f"{number} client{'s' * (number > 1)}" for number in clients)
+    lines = [f"| model | | {heads} |", "| --- | --- |" + " --- |" * len(clients)]
+    for (model, way), loads in found.items():
+        cells = " | ".join(loads[number].cell() for number in clients)
+        lines.append(f"| {model} | {way} | {cells} |")
+    return "\n".join(lines)
+
+
+def report(found: dict[tuple[str, str], dict[int, Load]], about: str, seconds: float) -> str:
+    """The report, as Markdown."""
+    parts = [
+        "# Speed of served models",
+        about,
+        "Requests a second, and in brackets the median and the 99th percentile of one request's "
+        "time in milliseconds: the server for development, each model's own warm-up request to "
+        f"`serving_default`, over HTTP on loopback, {seconds:g} s for each cell. Clients and "
+        "server share the cores. Batching as in pipelines/rest/batching_parameters.txt; "
+        "signatures with scalar inputs are not batched.",
+        table(found),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def main(
+    models: tuple[str, ...] = (),
+    saved_models: Path = ROOT / "saved_models",
+    clients: tuple[int, ...] = (1, 4, 16),
+    seconds: float = 10.0,
+    output: Path | None = None,
+) -> None:
+    """Prints the report; with --output writes it, too."""
+    about = machine()  # before the load of its own
+    there = sorted(path.parent.parent.name for path in saved_models.glob("*/1/saved_model.pb"))
+    text = report(measure(saved_models, models or there, clients, seconds), about, seconds)
+    print(f"\n{text}")
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(text)
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

@@ -1,0 +1,320 @@
+"""JSON to arrays and back: TF Serving's forms, and a clear error for every other."""
+
+import base64
+import contextlib
+import json
+
+import hypothesis.extra.numpy as arrays
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.rest import codec
+from pipelines.rest.answers import encode, error_body
+from pipelines.rest.codec import Spec
+from pipelines.rest.errors import RequestError
+
+TEXT = {"text": Spec("DT_STRING", (None,))}
+PAIR = {"x": Spec("DT_FLOAT", (None,)), "y": Spec("DT_INT32", (None, 2))}
+CHARLM = {"prompt": Spec("DT_STRING", (None,)), "length": Spec("DT_INT32", ())}
+
+
+def decode(document, specs):
+    return codec.decode(codec.parse(json.dumps(document).encode()), specs)
+
+
+def one(value, dtype, shape=(None,)):
+    """A single input of a type, given in columns."""
+    return decode({"inputs": value}, {"x": Spec(dtype, shape)})[1]["x"]
+
+
+# Forms of a request.
+
+
+def test_rows_of_one_input_need_no_name():
+    rows, found = decode({"instances": ["a", "é"]}, TEXT)
+    assert rows
+    assert found["text"].tolist() == [b"a", "é".encode()]
+    assert decode({"instances": [{"text": "a"}]}, TEXT)[1]["text"].tolist() == [b"a"]
+
+
+def test_rows_of_several_inputs_are_put_together_by_name():
+    _, found = decode({"instances": [{"x": 1, "y": [2, 3]}, {"y": [5, 6], "x": 4.5}]}, PAIR)
+    assert found["x"].dtype == np.float32
+    assert found["x"].tolist() == [1.0, 4.5]
+    assert found["y"].dtype == np.int32
+    assert found["y"].tolist() == [[2, 3], [5, 6]]
+
+
+def test_columns_carry_scalars_which_rows_cannot():
+    rows, found = decode({"inputs": {"prompt": ["a", "b"], "length": 7}}, CHARLM)
+    assert not rows
+    assert found["length"].shape == ()
+    assert found["length"] == 7
+    with pytest.raises(RequestError, match=r"length expecting shape \[\] but got: \[1\].*'inputs'"):
+        decode({"instances": [{"prompt": "a", "length": 7}]}, CHARLM)
+
+
+def test_columns_of_one_input_need_no_name():
+    assert decode({"inputs": ["a"]}, TEXT)[1]["text"].tolist() == [b"a"]
+    assert decode({"inputs": {"text": []}}, TEXT)[1]["text"].shape == (0,)
+    assert one({"b64": "YQ=="}, "DT_STRING", ()) == b"a"
+
+
+def test_columns_may_hold_more_than_the_signature_takes():
+    assert set(decode({"inputs": {"text": ["a"], "more": 1}}, TEXT)[1]) == {"text"}
+
+
+@pytest.mark.parametrize("text", ["", "YQ==", "YQ", " Y Q = =\n", "AP8="])
+def test_base64_with_or_without_padding(text):
+    padded = text.replace(" ", "").rstrip("=\n")
+    wanted = base64.b64decode(padded + "=" * (-len(padded) % 4))
+    assert one([{"b64": text}], "DT_STRING").tolist() == [wanted]
+
+
+def test_bytes_keep_zeros_at_their_end():
+    assert one([{"b64": "YQAA"}], "DT_STRING").tolist() == [b"a\0\0"]
+
+
+@pytest.mark.parametrize("dtype", ["DT_FLOAT", "DT_DOUBLE"])
+def test_special_numbers(dtype):
+    body = b'{"inputs": [NaN, Infinity, -Infinity, 1e-3, -2]}'
+    found = codec.decode(codec.parse(body), {"x": Spec(dtype, (None,))})[1]["x"]
+    np.testing.assert_array_equal(found, np.array([np.nan, np.inf, -np.inf, 1e-3, -2], found.dtype))
+
+
+@pytest.mark.parametrize("name", [name for name in codec.TYPES if "INT" in name])
+def test_integers_up_to_their_limits(name):
+    limits = np.iinfo(codec.TYPES[name][1])
+    ends = [int(limits.min), int(limits.max)]
+    assert one(ends, name).tolist() == ends
+    for beyond in (limits.min - 1, limits.max + 1, 10**30):
+        with pytest.raises(RequestError, match=f"not of expected type: {codec.TYPES[name][0]}"):
+            one([int(beyond)], name)
+
+
+def test_booleans_are_no_numbers_and_numbers_no_booleans():
+    assert one([True, False], "DT_BOOL").tolist() == [True, False]
+    for value, dtype in ((1, "DT_BOOL"), (True, "DT_INT32"), (True, "DT_FLOAT"), (1.0, "DT_INT32")):
+        with pytest.raises(RequestError, match="not of expected type"):
+            one([value], dtype)
+
+
+# Errors.
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"", "JSON Parse error: The document is empty"),
+        (b" \n", "JSON Parse error: The document is empty"),
+        (b"instances = [1, 2]", "JSON Parse error: "),
+        (b'{"inputs": [1, 2}', "JSON Parse error: "),
+        (b'{"inputs": "\xff"}', "JSON Parse error: "),
+        (b'{"inputs": ' + b"[" * 100_000, "JSON Parse error: nested too deeply"),
+        (b'{"inputs": ' + b"9" * 5000 + b"}", "JSON Parse error: "),
+        (b"[1]", "Is not object"),
+        (b'"' + b"a" * 10_000 + b'"', "Is not object"),
+    ],
+)
+def test_not_json(body, message):
+    with pytest.raises(RequestError, match=message) as caught:
+        codec.parse(body)
+    assert caught.value.status == 400
+    assert len(caught.value.message) < 300
+
+
+def test_a_byte_order_mark_is_skipped():
+    assert codec.parse(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("document", "specs", "message"),
+    [
+        ({}, TEXT, "Missing 'inputs' or 'instances' key"),
+        ({"inputs": [], "instances": []}, TEXT, "only one of"),
+        ({"instances": "a"}, TEXT, "to be a list"),
+        ({"instances": []}, TEXT, "No values in 'instances'"),
+        ({"instances": [1]}, TEXT, "Value: 1 Type: Number is not of expected type: string"),
+        ({"instances": [None]}, TEXT, "Type: Null is not of expected type: string"),
+        ({"instances": [["a"]]}, TEXT, r"expecting shape \[\?\] but got: \[1,1\]"),
+        ({"instances": ["a", ["b"]]}, TEXT, "Encountered list at unexpected level"),
+        (
+            {"instances": [{"text": "a"}, "b"]},
+            TEXT,
+            "Expecting object but got value/list at item 1",
+        ),
+        (
+            {"instances": ["b", {"text": "a"}]},
+            TEXT,
+            "Expecting value/list but got object at item 1",
+        ),
+        ({"instances": [{"txt": "a"}]}, TEXT, "keys must be equal to: text"),
+        ({"instances": [{"x": 1}]}, PAIR, "element: 0 .* keys must be equal to: x,y"),
+        ({"instances": [1]}, PAIR, "plain list, but expecting list of objects"),
+        ({"instances": [{"x": 1, "y": [1, 2]}, {"x": 1, "y": [1]}]}, PAIR, "unexpected size: 1"),
+        ({"instances": [{"x": 1, "y": [1, 2]}, {"x": 1, "y": 1}]}, PAIR, "incorrect level"),
+        ({"inputs": {"x": [1]}}, PAIR, "Missing named input: y"),
+        ({"inputs": [1]}, PAIR, "plain value/list, but expecting an object"),
+        ({"inputs": [{"b64": "a"}]}, TEXT, "Unable to base64 decode"),
+        ({"inputs": [{"b64": "é==="}]}, TEXT, "Unable to base64 decode"),
+        ({"inputs": [{"b64": 1}]}, TEXT, "not formatted correctly for base64 data"),
+        ({"inputs": [{"c": "YQ=="}]}, TEXT, "not formatted correctly for base64 data"),
+        ({"inputs": ["\ud800"]}, TEXT, "surrogate"),
+        ({"inputs": [1]}, {}, "Failed to get input map for signature: serving_default"),
+    ],
+)
+def test_wrong_requests(document, specs, message):
+    with pytest.raises(RequestError, match=message) as caught:
+        decode(document, specs)
+    assert caught.value.status == 400
+
+
+@pytest.mark.parametrize("value", [2**24, -(2**24), 10**400, 1e39, -1e300])
+def test_numbers_that_a_float_cannot_hold(value):
+    with pytest.raises(RequestError, match="without loss of precision"):
+        one([value], "DT_FLOAT")
+
+
+def test_types_that_json_cannot_carry():
+    with pytest.raises(RequestError) as caught:
+        one([1], "DT_COMPLEX64")
+    assert caught.value.status == 501
+
+
+@pytest.mark.parametrize("name", [1, None, ["a"]])
+def test_signature_names(name):
+    assert codec.signature_name({}) == codec.signature_name({"signature_name": ""})
+    assert codec.signature_name({"signature_name": "step"}) == "step"
+    with pytest.raises(RequestError, match="'signature_name' key must be a string"):
+        codec.signature_name({"signature_name": name})
+
+
+# Answers.
+
+
+def text(*values):
+    return np.array(values, object)
+
+
+def test_the_name_of_a_single_output_is_left_out():
+    assert json.loads(encode({"y": text(b"a", b"b")}, rows=True)) == {"predictions": ["a", "b"]}
+    assert json.loads(encode({"y": np.float32([[1, 2]])}, rows=False)) == {"outputs": [[1.0, 2.0]]}
+
+
+def test_several_outputs_are_objects():
+    outputs = {"a": text(b"x", b"y"), "n": np.int32([1, 2])}
+    rows = [{"a": "x", "n": 1}, {"a": "y", "n": 2}]
+    assert json.loads(encode(outputs, rows=True)) == {"predictions": rows}
+    assert json.loads(encode(outputs, rows=False)) == {"outputs": {"a": ["x", "y"], "n": [1, 2]}}
+
+
+def test_outputs_whose_name_ends_in_bytes_are_base64():
+    outputs = {"x_bytes": text(b"\xff\0"), "x": text(b"a\xff")}
+    assert json.loads(encode(outputs, rows=True)) == {
+        "predictions": [{"x_bytes": {"b64": "/wA="}, "x": "a\ufffd"}]
+    }
+
+
+def test_floats_have_the_digits_of_their_own_size():
+    body = encode({"y": np.float32([0.1, 1e-9, np.nan, np.inf, -np.inf, 3])}, rows=True)
+    assert body == b'{"predictions": [0.1, 1e-09, NaN, Infinity, -Infinity, 3.0]}'
+    assert encode({"y": np.float64(0.1)}, rows=False) == b'{"outputs": 0.1}'
+
+
+def test_rows_need_as_many_rows_of_each_output():
+    with pytest.raises(RequestError, match="n has no shape information"):
+        encode({"a": text(b"x"), "n": np.int32(1)}, rows=True)
+    with pytest.raises(RequestError, match="inconsistent batch sizes"):
+        encode({"a": text(b"x"), "n": np.int32([1, 2])}, rows=True)
+    with pytest.raises(RequestError, match="tensor type: complex64"):
+        encode({"a": np.complex64([1])}, rows=True)
+
+
+def test_errors_are_json_whatever_they_repeat():
+    assert json.loads(error_body('"\ud800\n\0"')) == {"error": '"\ud800\n\0"'}
+    assert error_body("é").isascii()
+
+
+# Properties.
+
+QUIET = settings(deadline=None, database=None, derandomize=True)
+
+ANY_SPEC = st.builds(
+    Spec,
+    st.sampled_from(sorted(codec.TYPES)),
+    st.none() | st.lists(st.none() | st.integers(0, 3), max_size=3).map(tuple),
+)
+LEAF = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.just({"b64": "YQ"})
+)
+ANY_JSON = st.recursive(
+    LEAF,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["x", "y", "b64"]) | st.text(max_size=3), inner, max_size=3
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@settings(QUIET, max_examples=300)
+@given(
+    key=st.sampled_from(["inputs", "instances"]),
+    value=ANY_JSON,
+    specs=st.dictionaries(st.sampled_from(["x", "y"]), ANY_SPEC, max_size=2),
+)
+def test_any_json_is_read_as_the_signature_says_or_refused(key, value, specs):
+    try:
+        _, found = decode({key: value}, specs)
+    except RequestError as error:
+        refusal = error
+    else:
+        refusal = None
+    if refusal is not None:
+        assert refusal.status == 400
+        assert json.loads(error_body(refusal.message))["error"]
+        return
+    assert found.keys() == specs.keys()
+    for name, spec in specs.items():
+        assert found[name].dtype == codec.TYPES[spec.dtype][1]
+        if spec.shape is not None:
+            pairs = zip(found[name].shape, spec.shape, strict=True)
+            assert all(wanted in (None, size) for size, wanted in pairs)
+
+
+@settings(QUIET, max_examples=300)
+@given(st.binary(max_size=40))
+def test_any_bytes_are_json_or_refused(body):
+    with contextlib.suppress(RequestError):
+        assert isinstance(codec.parse(body), dict)
+
+
+SHAPES = arrays.array_shapes(min_dims=1, max_dims=3, max_side=3)
+DTYPES = st.sampled_from([name for name in codec.TYPES if name != "DT_STRING"])
+
+
+@settings(QUIET, max_examples=200)
+@given(data=st.data(), dtype=DTYPES, rows=st.booleans())
+def test_what_was_written_reads_back_the_same(data, dtype, rows):
+    # Integers that are sent to a float input must fit its digits; written floats have a point.
+    wanted = data.draw(arrays.arrays(codec.TYPES[dtype][1], SHAPES))
+    answer = json.loads(encode({"y": wanted}, rows))
+    (value,) = answer.values()
+    _, found = decode({"instances" if rows else "inputs": value}, {"y": Spec(dtype, None)})
+    np.testing.assert_array_equal(found["y"], wanted)
+
+
+@settings(QUIET, max_examples=100)
+@given(st.lists(st.binary(max_size=9), min_size=1, max_size=3))
+def test_bytes_that_were_written_read_back_the_same(values):
+    written = json.loads(encode({"y_bytes": text(*values)}, rows=True))["predictions"]
+    assert decode({"instances": written}, TEXT)[1]["text"].tolist() == values
