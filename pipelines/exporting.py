@@ -10,10 +10,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipelines.runs import write_atomically, write_json
+from pipelines.runs import disk_may_fill, file_digest, read_json, write_atomically, write_json
 
 WARMUP = "tf_serving_warmup_requests"
 RUN = "assets.extra/run.json"
+DIGESTS = "assets.extra/sha256.json"
 
 
 def stored_in_half(
@@ -69,13 +70,19 @@ def write_saved_model(
     Returns:
         The version's folder.
     """
+    with disk_may_fill(folder):
+        return _write_version(module, signatures, folder, card, warmup, extra or {})
+
+
+def _write_version(module, signatures, folder: Path, card: str, warmup, extra) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(folder)
     staging = folder / f".writing-{os.getpid()}"
     try:
         tf.saved_model.save(module, str(staging), signatures=dict(signatures))
         write_warmup(staging / "assets.extra" / WARMUP, folder.name, warmup)
-        write_json(staging / RUN, extra or {})
+        write_json(staging / RUN, extra)
+        write_digests(staging)
         _answers(staging, warmup)
         target = folder / str(latest_version(folder, default=0) + 1)
         os.rename(staging, target)
@@ -121,13 +128,44 @@ def latest_version(folder: Path, default: int | None = None) -> int:
     return max(versions, default=default)
 
 
+def write_digests(folder: Path) -> None:
+    """Lists the sha256 of each file of a version, in assets.extra/sha256.json."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    named = {path.relative_to(folder).as_posix(): file_digest(path) for path in files}
+    write_json(folder / DIGESTS, {name: named[name] for name in named if name != DIGESTS})
+
+
+def check_digests(folder: Path) -> None:
+    """Compares a version's files with its list; one of an older export has none.
+
+    TensorFlow itself notices damage to the variables alone.
+
+    Raises:
+        ValueError: a file is missing or is not the one that was exported; names it.
+    """
+    if not (folder / DIGESTS).exists():
+        return
+    listed = read_json(folder / DIGESTS)
+    for name, digest in (listed if isinstance(listed, dict) else {DIGESTS: None}).items():
+        if not (folder / name).is_file() or file_digest(folder / name) != digest:
+            raise ValueError(
+                f"`--model` must name a whole SavedModel. {folder / name} is missing, cut off or "
+                "altered since the export: restore it, or export the model again."
+            )
+
+
 def load_saved_model(path: Path):
-    """Loads a SavedModel folder, or the latest version under it; returns (model, folder)."""
-    if not (path / "saved_model.pb").exists():
+    """Loads a SavedModel folder, or the latest version under it; returns (model, folder).
+
+    Raises:
+        ValueError: there is none, or it is damaged.
+    """
+    if not any((path / name).exists() for name in ("saved_model.pb", DIGESTS)):
         path = path / str(latest_version(path))
+    check_digests(path)
     try:
         return tf.saved_model.load(str(path)), path
-    except (OSError, ValueError, LookupError, tf.errors.OpError) as error:
+    except Exception as error:  # of a damaged graph TensorFlow raises nearly anything
         raise ValueError(
             f"`--model` must name a whole SavedModel. {path} does not load: {error}"
         ) from error

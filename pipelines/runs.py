@@ -11,12 +11,13 @@ runs/<task>/<name>/
 
 import contextlib
 import dataclasses
+import errno
 import fcntl
 import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -29,6 +30,11 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
 
     A reader sees the old file or the new one, whole, whenever the process or the machine stops.
     """
+    with disk_may_fill(path):
+        _write_atomically(path, write)
+
+
+def _write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     try:
@@ -44,17 +50,44 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
         raise
 
 
+class DiskFullError(OSError):
+    """No space was left; says where, and what to do."""
+
+
+@contextlib.contextmanager
+def disk_may_fill(path: Path) -> Iterator[None]:
+    """Turns "no space left", as Python or TensorFlow say it, into a `DiskFullError`."""
+    try:
+        yield
+    except Exception as error:
+        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+        full = full or os.strerror(errno.ENOSPC) in str(error)  # TensorFlow's errors have no number
+        if not full or isinstance(error, DiskFullError):
+            raise
+        raise DiskFullError(
+            errno.ENOSPC,
+            "No space left to write. What was finished before is kept: make room, and give the "
+            "same command again",
+            str(path),
+        ) from error
+
+
 def write_json(path: Path, value: Any) -> None:
     """Writes `value` as indented JSON, atomically; paths become strings."""
     text = json.dumps(value, indent=2, ensure_ascii=False, default=_to_json) + "\n"
     write_atomically(path, lambda file: file.write(text.encode()))
 
 
+def json_digest(value: Any) -> str:
+    """sha256 of a value as JSON: the same before it is written and after it is read."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=_to_json).encode()).hexdigest()
+
+
 def read_json(path: Path) -> Any:
     """Reads JSON; a file that is not JSON is an error that names it."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # an integer of too many digits; too deep
         raise ValueError(f"{path} is not JSON, so it is not this project's: {error}.") from error
 
 
@@ -90,13 +123,19 @@ def only_writer(folder: Path) -> Iterator[None]:
                 f"`--run` must name a folder that no other process trains in. Got {folder}: wait "
                 "for that training, stop it, or choose another name."
             ) from None
+        for left in folder.rglob(
+            ".*-????????"
+        ):  # by a writer that was killed, as `mkstemp` names it
+            if left.is_file():
+                left.unlink()
         yield
 
 
-def open_run(folder: Path, flags: Any) -> None:
+def open_run(folder: Path, flags: Any, free: Collection[str] = ()) -> None:
     """Begins a run or goes on with it: the flags must be those that it was begun with.
 
-    A flag that is younger than the run counts as begun with its default.
+    A flag that is younger than the run counts as begun with its default. Those in `free` may
+    differ.
 
     Raises:
         ValueError: the folder holds a run with other flags; names each that differs.
@@ -111,7 +150,7 @@ def open_run(folder: Path, flags: Any) -> None:
     changed = [
         f"--{name.replace('_', '-')} was {found.get(name)!r}, is {wanted.get(name)!r}"
         for name in sorted({*found, *wanted})
-        if found.get(name) != wanted.get(name)
+        if found.get(name) != wanted.get(name) and name not in free
     ]
     if changed:
         raise ValueError(

@@ -8,12 +8,21 @@ run that was killed goes on from there to the result that an unbroken run has.
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import keras
 
-from pipelines.runs import file_digest, load_variables, read_json, save_variables, write_json
+from pipelines import distribution
+from pipelines.runs import (
+    disk_may_fill,
+    file_digest,
+    json_digest,
+    load_variables,
+    read_json,
+    save_variables,
+    write_json,
+)
 
 
 @dataclass(frozen=True)
@@ -42,13 +51,17 @@ class Task:
 
 @dataclass
 class Progress:
-    """What state.json holds: `last` and `best` name files under checkpoints/ with their sha256."""
+    """What state.json holds: `last` and `best` name files under checkpoints/ with their sha256.
+
+    `vocabulary` is the sha256 of the run's vocabulary.json, where it has one.
+    """
 
     epochs_done: int = 0
     history: dict[str, list[float]] = field(default_factory=dict)
     last: dict[str, str] = field(default_factory=dict)
     best: list[dict] = field(default_factory=list)
     averaged: float | None = None
+    vocabulary: str | None = None
 
 
 def fit(task: Task, run: Path) -> Progress:
@@ -66,33 +79,42 @@ def fit(task: Task, run: Path) -> Progress:
         if getattr(task, name) < 1:
             raise ValueError(f"`{name}` must be at least 1. Got {getattr(task, name)}.")
     progress = resume(task, run)
-    for epoch in range(progress.epochs_done, task.epochs):
-        started = time.monotonic()
-        task.begin(epoch)
-        numbers = dict(task.train_epoch(epoch))
-        _check_finite(numbers, epoch, run)
-        numbers["train_seconds"] = time.monotonic() - started
-        numbers.update({f"val_{name}": value for name, value in task.validate().items()})
-        value = numbers[f"val_{task.monitor}"]
-        _check_finite({task.monitor: value}, epoch, run)
-        numbers["seconds"] = time.monotonic() - started
-        _record(progress, numbers)
-        _checkpoint(task, run, progress, value)
-        _tensorboard(run, epoch, numbers)
-        _say(task, epoch, numbers)
-    _use_best(task, run, progress)
+    distribution.share_batches(task.model)
+    with distribution.others_may_end():
+        for epoch in range(progress.epochs_done, task.epochs):
+            numbers = _one_epoch(task, run, epoch)
+            _record(progress, numbers)
+            if distribution.is_chief():
+                _checkpoint(task, run, progress, numbers[f"val_{task.monitor}"])
+                _tensorboard(run, epoch, numbers)
+                _say(task, epoch, numbers)
+    if distribution.process() == (0, 1):  # of several, each would need what only the first has
+        _use_best(task, run, progress)
     return progress
+
+
+def _one_epoch(task: Task, run: Path, epoch: int) -> dict[str, float]:
+    """Trains and validates: the epoch's numbers."""
+    started = time.monotonic()
+    task.begin(epoch)
+    numbers = dict(task.train_epoch(epoch))
+    _check_finite(numbers, epoch, run)
+    numbers["train_seconds"] = time.monotonic() - started
+    numbers.update({f"val_{name}": value for name, value in task.validate().items()})
+    _check_finite({task.monitor: numbers[f"val_{task.monitor}"]}, epoch, run)
+    numbers["seconds"] = time.monotonic() - started
+    return numbers
 
 
 def resume(task: Task, run: Path) -> Progress:
     """Puts model and optimizer where the run's last whole checkpoint left them."""
-    path = run / "state.json"
-    if not path.exists():
+    if not (run / "state.json").exists():
         return Progress()
-    progress = Progress(**read_json(path))
+    progress = _read_progress(run)
     task.begin(progress.epochs_done - 1)  # the optimizer must be the one that was saved
     _load(run, progress.last, task.model, with_optimizer=True)
-    _remove_others(run, progress)  # a process that was killed may have left some
+    if distribution.is_chief():
+        _remove_others(run, progress)  # a process that was killed may have left some
     if progress.epochs_done < task.epochs:
         print(f"Going on after epoch {progress.epochs_done} of {task.epochs} in {run}.", flush=True)
     return progress
@@ -100,12 +122,20 @@ def resume(task: Task, run: Path) -> Progress:
 
 def load_best(model: keras.Model, run: Path) -> Progress:
     """Loads the run's chosen weights: the best epoch's, or the average where that was better."""
-    path = run / "state.json"
-    if not path.exists():
+    if not (run / "state.json").exists():
         raise ValueError(f"`--run` must name a run with a checkpoint. Got {run}, which has none.")
-    progress = Progress(**read_json(path))
+    progress = _read_progress(run)
     _load(run, progress.best[0], model, with_optimizer=False)
     return progress
+
+
+def as_graph(function: Callable) -> Callable:
+    """`function` as a graph where the backend is TensorFlow; others run it as it is."""
+    if keras.backend.backend() != "tensorflow":
+        return function
+    import tensorflow as tf
+
+    return tf.function(function, reduce_retracing=True)
 
 
 def _check_finite(numbers: Mapping[str, float], epoch: int, run: Path) -> None:
@@ -140,8 +170,36 @@ def _checkpoint(task: Task, run: Path, progress: Progress, value: float) -> None
 
 
 def _commit(run: Path, progress: Progress) -> None:
-    write_json(run / "state.json", vars(progress))
+    progress.vocabulary = _vocabulary_digest(run)
+    state = vars(progress)
+    write_json(run / "state.json", {**state, "sha256": json_digest(state)})
     _remove_others(run, progress)
+
+
+def _read_progress(run: Path) -> Progress:
+    path = run / "state.json"
+    state = read_json(path)
+    digest = state.pop("sha256", None) if isinstance(state, dict) else None
+    names = {one.name for one in fields(Progress)}
+    whole = isinstance(state, dict) and names - {"vocabulary"} <= set(state) <= names
+    if not whole or digest not in (None, json_digest(state)):  # None: of an older version
+        raise ValueError(
+            f"{path} must be as the training wrote it. It is altered: restore it, or delete {run} "
+            "to train anew."
+        )
+    progress = Progress(**state)
+    if progress.vocabulary not in (None, _vocabulary_digest(run)):
+        raise ValueError(
+            f"{run / 'vocabulary.json'} must be what the run was begun with. It is altered or "
+            "missing, or the data are others: restore them, give the run another name with "
+            f"`--run`, or delete {run} to train anew."
+        )
+    return progress
+
+
+def _vocabulary_digest(run: Path) -> str | None:
+    path = run / "vocabulary.json"
+    return file_digest(path) if path.exists() else None
 
 
 def _remove_others(run: Path, progress: Progress) -> None:
@@ -218,7 +276,8 @@ def _assign(model: keras.Model, sums: list, count: int) -> None:
 def _tensorboard(run: Path, epoch: int, numbers: Mapping[str, float]) -> None:
     import tensorflow as tf  # only here: the loop itself runs on every backend
 
-    with tf.summary.create_file_writer(str(run / "tensorboard")).as_default(step=epoch + 1):
+    folder = run / "tensorboard"
+    with disk_may_fill(folder), tf.summary.create_file_writer(str(folder)).as_default(epoch + 1):
         for name, value in numbers.items():
             tf.summary.scalar(name, value)
 

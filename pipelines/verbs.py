@@ -1,87 +1,24 @@
 """The verbs: free functions over any Pipeline. Here is what is true of every task, only that."""
 
+import contextlib
 import dataclasses
 import json
+import resource
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import keras
-import tyro
 
-from pipelines import exporting, runs, training
+from pipelines import distribution, exporting, runs, training
+from pipelines.flags import EvaluateFlags, ExportFlags, PredictFlags, TrainFlags
+from pipelines.rest import launch
 
 PATHS = ("data_dir", "runs_dir", "cache_dir")  # flags that say where things lie on one machine
-
-
-@dataclass(frozen=True)
-class TrainFlags:
-    """Data to model to metrics to SavedModel, in one go; goes on where it was cut off."""
-
-    dataset: str = "demo"
-    """Data set. `demo` needs no download; the task's README lists the others."""
-    data_dir: Path | None = None
-    """Folder of the raw files, in their publisher's layout or your own."""
-    run: str | None = None
-    """Name of the run's folder under --runs-dir/<task>. Default: the data set's name."""
-    runs_dir: Path = Path("runs")
-    """Where runs are kept."""
-    cache_dir: Path = Path("cache")
-    """Where features of frozen encoders are kept between runs."""
-    limit: int | None = None
-    """Use the first so many examples of each split only, for a quick try."""
-    seed: int = 0
-    """Seed of the weights, the order of the data, and dropout."""
-    mixed_precision: bool = False
-    """Compute in 16 bits where the device is faster at it (GPU: float16, CPU: bfloat16)."""
-
-
-@dataclass(frozen=True)
-class EvaluateFlags:
-    """The metrics of an exported model on a split, free-running."""
-
-    model: Path | None = None
-    """SavedModel, or a folder of versions. Default: saved_models/<task>, its latest version."""
-    dataset: str | None = None
-    """Data set. Default: the one that the model was trained on."""
-    data_dir: Path | None = None
-    """Folder of the raw files."""
-    split: str = "test"
-    """Split to measure: train, dev or test."""
-    limit: int | None = None
-    """Measure the first so many examples only."""
-    output: Path | None = None
-    """Write the metrics as JSON to this file, too."""
-    update_card: bool = False
-    """Write the metrics into the model card beside the model, too."""
-
-
-@dataclass(frozen=True)
-class PredictFlags:
-    """Answers of an exported model for files or strings."""
-
-    inputs: Annotated[tuple[str, ...], tyro.conf.Positional]
-    """What to answer."""
-    model: Path | None = None
-    """SavedModel, or a folder of versions. Default: saved_models/<task>, its latest version."""
-
-
-@dataclass(frozen=True)
-class ExportFlags:
-    """A finished run as a new version under saved_models/.
-
-    A field that a task adds here under the name of a training flag takes that flag's place.
-    """
-
-    run: str = "demo"
-    """Name of the run."""
-    runs_dir: Path = Path("runs")
-    """Where runs are kept."""
-    saved_models: Path = Path("saved_models")
-    """Folder that a model server watches."""
+ANY_TIME = ("strategy",)  # flags that a run may go on without
 
 
 @dataclass(frozen=True)
@@ -148,6 +85,7 @@ class Pipeline:
             "evaluate": self.evaluate_flags,
             "predict": self.predict_flags,
             "export": self.export_flags,
+            "serve": launch.ServeFlags,
         }
 
     def presets(self, verb: str) -> Mapping[str, TrainFlags]:
@@ -159,39 +97,55 @@ def train(pipeline: Pipeline, flags: TrainFlags) -> None:
     """Data -> model -> fit -> best checkpoint -> export -> evaluate -> report."""
     run = flags.runs_dir / pipeline.name / (flags.run or flags.dataset)
     if (run / "metrics.json").exists():
-        runs.open_run(run, flags)
+        runs.open_run(run, flags, ANY_TIME)
         print(f"{run} is complete; `--run NAME` begins another.\n")
         print(json.dumps(runs.read_json(run / "metrics.json"), indent=2))
         return
-    with runs.only_writer(run):
-        runs.open_run(run, flags)
+    distribution.start(flags.strategy)
+    with runs.only_writer(run) if distribution.is_chief() else contextlib.nullcontext():
+        runs.open_run(run, flags, ANY_TIME)
         started = time.monotonic()
         keras.utils.set_random_seed(flags.seed)
         set_precision(flags.mixed_precision)
         progress = training.fit(pipeline.prepare(flags, run), run)
-        keras.config.set_dtype_policy("float32")  # exports compute in float32
-        print("Exporting ...", flush=True)
-        train_seconds = sum(progress.history.get("seconds", []))
-        # A process that was killed after its export left one: the run is not complete without
-        # metrics.json, so nobody uses it yet.
-        shutil.rmtree(run / "saved_model", ignore_errors=True)
-        model_dir = export_run(
-            pipeline, flags, run, run / "saved_model", {"train_seconds": train_seconds}
-        )
-        evaluation = _measure(pipeline, flags, model_dir)
-        metrics = {
-            "metrics": dict(evaluation.metrics),
-            "dataset": flags.dataset,
-            "train_seconds": train_seconds,
-            "machine": machine(),
-        }
-        pipeline.report(run, flags, progress.history, evaluation)
-        card = pipeline.card(flags, metrics)
-        runs.write_atomically(model_dir.parent / "README.md", lambda f: f.write(card.encode()))
-        runs.write_json(run / "metrics.json", metrics)  # last: now the run is complete
-    _print_table(evaluation.metrics)
+        if keras.backend.backend() != "tensorflow":
+            print(
+                "Trained. Only TensorFlow exports: the same command without KERAS_BACKEND and "
+                f"--strategy goes on from here to the metrics and the report. Run: {run}",
+                flush=True,
+            )
+            return
+        model_dir, metrics = _finish(pipeline, flags, run, progress)
+    _print_table(metrics)
     print(f"\n{time.monotonic() - started:.0f} s in all. Model: {model_dir}")
     print(f"Report: {run / 'report.html'}", flush=True)
+
+
+def _finish(
+    pipeline: Pipeline, flags: TrainFlags, run: Path, progress: training.Progress
+) -> tuple[Path, Mapping[str, float]]:
+    """Export, metrics, report and card of a run that is trained; metrics.json ends it."""
+    keras.config.set_dtype_policy("float32")  # exports compute in float32
+    print("Exporting ...", flush=True)
+    train_seconds = sum(progress.history.get("seconds", []))
+    # A process that was killed after its export left one: the run is not complete without
+    # metrics.json, so nobody uses it yet.
+    shutil.rmtree(run / "saved_model", ignore_errors=True)
+    made = {"train_seconds": train_seconds}
+    model_dir = export_run(pipeline, flags, run, run / "saved_model", made)
+    evaluation = _measure(pipeline, flags, model_dir)
+    metrics = {
+        "metrics": dict(evaluation.metrics),
+        "dataset": flags.dataset,
+        "train_seconds": train_seconds,
+        "peak_memory": peak_memory(),
+        "machine": machine(),
+    }
+    pipeline.report(run, flags, progress.history, evaluation)
+    card = pipeline.card(flags, metrics)
+    runs.write_atomically(model_dir.parent / "README.md", lambda f: f.write(card.encode()))
+    runs.write_json(run / "metrics.json", metrics)  # last: now the run is complete
+    return model_dir, evaluation.metrics
 
 
 def evaluate(pipeline: Pipeline, flags: EvaluateFlags) -> None:
@@ -232,6 +186,11 @@ def export(pipeline: Pipeline, flags: ExportFlags) -> None:
     if changes:  # the run's metrics hold for the model that the run exported, not for this one
         measured = {"train_seconds": measured["train_seconds"]}
     print(f"Exported to {export_run(pipeline, train_flags, run, folder, measured)}")
+
+
+def serve(pipeline: Pipeline, flags: launch.ServeFlags) -> None:
+    """Answers requests for exported models, of all tasks, until it is stopped."""
+    launch.serve(flags)
 
 
 # Parts.
@@ -315,6 +274,11 @@ def set_precision(mixed: bool) -> None:
 
         gpu = bool(tf.config.list_physical_devices("GPU"))
         keras.config.set_dtype_policy("mixed_float16" if gpu else "mixed_bfloat16")
+
+
+def peak_memory() -> int:
+    """The most that this process has held at once, in bytes (Linux)."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def machine() -> str:

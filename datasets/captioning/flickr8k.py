@@ -85,7 +85,7 @@ def _index(data_dir: Path | str | None) -> Index:
         try:
             with zipfile.ZipFile(archive) as opened:
                 members = opened.namelist()
-        except zipfile.BadZipFile as error:
+        except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
             raise ValueError(f"{archive} is not a whole zip archive: {error}.") from error
         for member in members:
             index.setdefault(PurePosixPath(member).name, (archive, member))

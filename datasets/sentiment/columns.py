@@ -114,7 +114,7 @@ def _fewest_values(rest: list[list[str]], taken: set, width: int) -> int:
         return min(several or free, key=values.get)
     raise ValueError(
         "`label_column` must be named: no column but the text has two values or more "
-        f"(columns {', '.join(map(str, free))})."
+        f"(columns {', '.join(map(str, free))[:200]})."
     )
 
 

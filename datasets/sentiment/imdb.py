@@ -9,6 +9,7 @@ Maas, Daly, Pham, Huang, Ng and Potts, "Learning word vectors for sentiment anal
 """
 
 import functools
+import gzip
 import hashlib
 import lzma
 import re
@@ -39,6 +40,7 @@ _ARCHIVES = {
     "unlabelled": "aclImdb_unsup.tar.xz",
 }
 _LARGEST = 2**20  # bytes; the longest review has 14 kB
+_LARGEST_LIST = 2**26  # bytes; that of the unlabelled reviews has 2.5 MB
 _HINT = (
     f"`data_dir` must be the folder that holds {_PUBLISHED} "
     "(https://ai.stanford.edu/~amaas/data/sentiment/) or what it unpacks to."
@@ -58,7 +60,7 @@ def read(split: str, data_dir: Path | str | None, *, seed: int = 0) -> Reviews:
     files = _files(split, data_dir)
     rows = []
     for path, text in files.items():
-        if found := re.fullmatch(r"((?:train|test)/(neg|pos|unsup))/(\d+)_(\d+)", path):
+        if found := re.fullmatch(r"((?:train|test)/(neg|pos|unsup))/(\d{1,9})_(\d{1,2})", path):
             rows.append((found[1], int(found[3]), path, text, _LABELS[found[2]]))
     rows.sort()  # by label, then by number
     _require_parts(split, {row[0] for row in rows}, data_dir)
@@ -159,15 +161,18 @@ def _in_archive(archive: Path, parts: tuple[str, ...]) -> Iterator[tuple[str, by
     """
     if archive.name == _PUBLISHED:
         _check_whole(archive, archive.stat().st_mtime_ns)
+    unpacked = gzip.open if archive.suffix == ".gz" else lzma.open
     try:
-        with tarfile.open(archive, "r|*") as members:
+        # tarfile's own unpacking takes the end of a file that was cut off for the archive's end.
+        with unpacked(archive) as file, tarfile.open(fileobj=file, mode="r|") as members:
             for member in members:
                 path = member.name.removeprefix("./").removeprefix("aclImdb/")
                 if member.isreg() and _wanted(path, parts):
-                    if member.size > _LARGEST and "urls_" not in path:
+                    largest = _LARGEST if "urls_" not in path else _LARGEST_LIST
+                    if member.size > largest:
                         raise ValueError(
-                            f"A review must have at most {_LARGEST:,} bytes. {member.name} of "
-                            f"{archive} has {member.size:,}."
+                            f"A review must have at most {_LARGEST:,} bytes, a list of films "
+                            f"{_LARGEST_LIST:,}. {member.name} of {archive} has {member.size:,}."
                         )
                     yield path, members.extractfile(member).read()
     except (tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, OSError) as error:

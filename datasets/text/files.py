@@ -5,8 +5,12 @@ import io
 import lzma
 import os
 import zipfile
+import zlib
 from pathlib import Path
 from typing import BinaryIO
+
+LARGEST = 2**32  # bytes of a packed file, unpacked; enwik9 has 10**9
+_BROKEN = (lzma.LZMAError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, EOFError)
 
 
 def existing_folder(dataset: str, data_dir: Path | str | None, wanted: str) -> Path:
@@ -31,7 +35,8 @@ def read_named(folder: Path, name: str, *, start: int = 0, size: int = -1) -> by
         size: bytes to read; all for -1.
 
     Raises:
-        ValueError: none of them is there, or one is damaged.
+        ValueError: none of them is there, or one is damaged or unpacks to more than `LARGEST`
+            bytes.
     """
     for ending in ("", ".xz", ".gz", ".zip"):
         path = folder / f"{name}{ending}"
@@ -39,9 +44,15 @@ def read_named(folder: Path, name: str, *, start: int = 0, size: int = -1) -> by
             try:
                 with _open(path, name) as stream:
                     stream.seek(start)
-                    return stream.read(size)
-            except (lzma.LZMAError, gzip.BadGzipFile, zipfile.BadZipFile, EOFError) as error:
-                raise ValueError(f"{path} must be a whole archive. Got: {error}.") from error
+                    content = stream.read(size if size >= 0 or not ending else LARGEST + 1)
+            # RuntimeError: an encrypted member, or a version or method not known; OSError: an index
+            # of a zip that points nowhere
+            except (*_BROKEN, RuntimeError, OSError) as error:
+                what = "a whole archive" if ending else "a file that can be read"
+                raise ValueError(f"{path} must be {what}. Got: {error}.") from error
+            if ending and len(content) > LARGEST:
+                raise ValueError(f"{path} must unpack to at most {LARGEST:,} bytes. It has more.")
+            return content
     raise ValueError(f"{folder} must hold {name} (or .xz, .gz, .zip of it). It does not.")
 
 
@@ -82,5 +93,6 @@ def _open(path: Path, name: str) -> BinaryIO:
         with zipfile.ZipFile(path) as archive:
             if name not in archive.namelist():
                 raise ValueError(f"{path} must hold {name}. Got {archive.namelist()[:3]}.")
-            return io.BytesIO(archive.read(name))
+            with archive.open(name) as member:
+                return io.BytesIO(member.read(LARGEST + 1))
     return path.open("rb")

@@ -6,6 +6,7 @@ import zlib
 from pathlib import Path
 
 PACKED = {".gz": gzip.open, ".xz": lzma.open}
+LARGEST = 2**32  # bytes of a packed file, unpacked
 
 
 def read_lines(path: Path) -> list[str]:
@@ -15,13 +16,15 @@ def read_lines(path: Path) -> list[str]:
     characters that Python's `splitlines` would break at, and then two files no longer align.
 
     Raises:
-        ValueError: the packed file is not whole.
+        ValueError: the packed file is not whole, or unpacks to more than `LARGEST` bytes.
     """
     try:
         with PACKED.get(path.suffix, open)(path, "rb") as file:
-            data = file.read()
+            data = file.read(LARGEST + 1 if path.suffix in PACKED else -1)
     except (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error) as error:
         raise ValueError(f"{path} is not a whole {path.suffix} file: {error}.") from error
+    if path.suffix in PACKED and len(data) > LARGEST:
+        raise ValueError(f"{path} must unpack to at most {LARGEST:,} bytes. It has more.")
     text = data.decode("utf-8-sig", errors="surrogateescape")
     lines = [line.removesuffix("\r") for line in text.split("\n")]
     return lines[:-1] if lines[-1] == "" else lines

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from pipelines.verbs import EvaluateFlags, ExportFlags, PredictFlags, TrainFlags
+from pipelines.flags import EvaluateFlags, ExportFlags, PredictFlags, TrainFlags
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from datasets.captioning.demo import is_exact
 from pipelines.captioning import data
@@ -17,6 +16,7 @@ from pipelines.captioning.inputs import BATCH, Inputs, Split, read_split
 from pipelines.captioning.metrics import caption_metrics, metrics_notes, tokenize_for_metrics
 from pipelines.captioning.report import Example, nearest_captions, write_caption_report
 from pipelines.runs import flags_to_json
+from pipelines.training import as_graph
 from pipelines.verbs import Evaluation
 from zoo.models.captioner import Captioner
 
@@ -33,11 +33,9 @@ def validator(
 ) -> Callable[[], dict[str, float]]:
     """A function that captions the dev images with the exported model's search, and scores them."""
 
+    @as_graph
     def search(image):
         return model.caption(image, method="beam", beam_size=flags.beam_size, **rules).tokens
-
-    if keras.backend.backend() == "tensorflow":
-        search = tf.function(search)
 
     def validate() -> dict[str, float]:
         captions = []

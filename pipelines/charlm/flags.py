@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from pipelines.verbs import EvaluateFlags, PredictFlags, TrainFlags
+from pipelines.flags import EvaluateFlags, PredictFlags, TrainFlags
 
 Dataset = Literal["demo", "file", "tiny_shakespeare", "war_and_peace", "ptb", "text8", "enwik8"]
 WITHOUT_TEST = ("tiny_shakespeare", "ptb")  # measured on dev: no test split, or one not at hand

@@ -12,6 +12,7 @@ from pipelines import runs
 from pipelines.charlm.data import UNKNOWN, Vocabulary
 from pipelines.charlm.flags import Train
 from pipelines.learning import SmoothedCrossentropy, WarmupCosine
+from pipelines.training import as_graph
 from zoo.models.char_lm import CharLM
 
 TEMPERATURES = (0.5, 0.8, 1.0)
@@ -27,7 +28,7 @@ class Trainer:
         self.numbers = numbers
         self.vocabulary = vocabulary
         self.steps = (len(numbers) - 1) // flags.batch_size // flags.time
-        self._sample = _compiled(self._sample)
+        self._sample = as_graph(self._sample)
 
     def begin(self, epoch: int) -> None:
         """Compiles the model, once."""
@@ -104,8 +105,8 @@ def validator(model: CharLM, numbers: np.ndarray, time: int) -> Callable[[], dic
     padded[: len(numbers)] = numbers
     rows = padded.reshape(VALIDATION_ROWS, length)
     keep = (np.arange(padded.size) < len(numbers)).reshape(rows.shape)
-    score = _compiled(lambda tokens, keep, *states: model.score(tokens, list(states), keep))
-    start = _compiled(lambda: model.start(VALIDATION_ROWS))
+    score = as_graph(lambda tokens, keep, *states: model.score(tokens, list(states), keep))
+    start = as_graph(lambda: model.start(VALIDATION_ROWS))
 
     def validate() -> dict[str, float]:
         states, nats, hits = start(), 0.0, 0
@@ -123,12 +124,3 @@ def validator(model: CharLM, numbers: np.ndarray, time: int) -> Callable[[], dic
         }
 
     return validate
-
-
-def _compiled(function: Callable) -> Callable:
-    """`function` as a graph where the backend is TensorFlow; others run it as it is."""
-    if keras.backend.backend() != "tensorflow":
-        return function
-    import tensorflow as tf
-
-    return tf.function(function, reduce_retracing=True)

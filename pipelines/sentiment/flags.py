@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from datasets.sentiment import CSV_OPTIONS
-from pipelines.verbs import EvaluateFlags, PredictFlags, TrainFlags
+from pipelines.flags import EvaluateFlags, PredictFlags, TrainFlags
 
 Name = Literal["demo", "imdb", "imdb_reviews", "csv"]
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from pipelines.verbs import EvaluateFlags, ExportFlags, PredictFlags, TrainFlags
+from pipelines.flags import EvaluateFlags, ExportFlags, PredictFlags, TrainFlags
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Train(TrainFlags):
     """Feed each word's context back into the next word's step. Slower to train."""
     cell: Literal["lstm", "lstm_tanh", "simple_rnn"] = "lstm"
     """The lecture's LSTM, the same with the usual tanh candidate, or the lecture's SimpleRNN."""
-    constant: bool = True
+    constant_feature: bool = True
     """A constant 1 beside the layers' inputs, which does a bias's work."""
     tied: Literal["all", "decoder", "none"] = "all"
     """One embedding for source, target and readout; for the last two; or one for each."""

@@ -11,6 +11,7 @@ import tensorflow as tf
 from datasets.translation import read
 from datasets.translation.cleaning import Pairs
 from pipelines.runs import flags_to_json
+from pipelines.training import as_graph
 from pipelines.translation import data
 from pipelines.translation.flags import Evaluate, Train
 from pipelines.translation.metrics import Measured, bleu, sentence_scores, translation_metrics
@@ -47,11 +48,9 @@ def validator(
     if flags.validation_beam > 1:
         options = {"method": "beam", "beam_size": flags.validation_beam}
 
+    @as_graph
     def search(source):
         return model.translate(source, **options, **rules).tokens
-
-    if keras.backend.backend() == "tensorflow":
-        search = tf.function(search, input_signature=[tf.TensorSpec([None, None], tf.int32)])
 
     def validate() -> dict[str, float]:
         texts = [""] * len(tokens)

@@ -34,7 +34,7 @@ def build_translator(flags: Train, vocabulary: Sequence[str]) -> Translator:
         attention=flags.attention,
         input_feeding=flags.input_feeding,
         cell=flags.cell,
-        constant=flags.constant,
+        constant=flags.constant_feature,
         tied=flags.tied,
         embedding_dropout=flags.embedding_dropout,
         dropout=flags.dropout,

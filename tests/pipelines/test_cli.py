@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipelines import cli, verbs
+from pipelines.rest.flags import ServeFlags
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ PIPELINE = verbs.Pipeline(
 def called(monkeypatch):
     """Verb -> the flags that it was called with."""
     found = {}
-    for verb in ("train", "evaluate", "predict", "export"):
+    for verb in ("train", "evaluate", "predict", "export", "serve"):
         monkeypatch.setattr(
             verbs, verb, lambda pipeline, flags, verb=verb: found.update({verb: flags})
         )
@@ -71,6 +72,8 @@ def test_flags_of_other_verbs(called):
     assert called["evaluate"] == verbs.EvaluateFlags(split="dev", limit=7)
     cli.main(PIPELINE, ["export", "--run", "best"])
     assert called["export"] == verbs.ExportFlags(run="best")
+    cli.main(PIPELINE, ["serve", "--models", "captioning", "sentiment", "--port", "80"])
+    assert called["serve"] == ServeFlags(models=("captioning", "sentiment"), port=80)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +112,7 @@ def test_value_that_a_flag_cannot_have(called, arguments, capsys):
 def test_unknown_verb_names_the_nearest(called, capsys):
     assert cli.main(PIPELINE, ["trian", "--units", "5"]) == 2
     message = capsys.readouterr().err
-    assert "must be one of train, evaluate, predict, export. Got 'trian'." in message
+    assert "must be one of train, evaluate, predict, export, serve. Got 'trian'." in message
     assert "Did you mean 'train'?" in message
     assert cli.main(PIPELINE, ["zzzz"]) == 2
     assert "Did you mean" not in capsys.readouterr().err
@@ -122,7 +125,8 @@ def test_usage_lists_the_verbs(arguments, status, capsys):
     text = capsys.readouterr().out
     assert "Counts things." in text
     assert "python -m pipelines.counting <verb>" in text
-    assert all(f"\n  {verb} " in text for verb in ("train", "evaluate", "predict", "export"))
+    verbs_ = ("train", "evaluate", "predict", "export", "serve")
+    assert all(f"\n  {verb} " in text for verb in verbs_)
     assert "Trains it." in text
 
 

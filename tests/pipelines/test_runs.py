@@ -82,7 +82,9 @@ def test_killed_writer_leaves_the_old_file_and_frees_its_folder(tmp_path):
         finally:
             os.kill(process.pid, signal.SIGKILL)
     assert path.read_bytes() == b"old"
+    assert len(_names(tmp_path)) == 3  # with the lock, and what the killed writer left
     with runs.only_writer(tmp_path):
+        assert _names(tmp_path) == [".lock", "file"]
         runs.write_atomically(path, lambda file: file.write(b"new"))
     assert path.read_bytes() == b"new"
 

@@ -312,3 +312,9 @@ def test_load_best_of_a_folder_without_a_checkpoint(tmp_path):
         ValueError, match=f"`--run` must name a run with a checkpoint. Got {tmp_path}"
     ):
         training.load_best(walk([0.0], 0.0, 1)[0].model, tmp_path)
+
+
+def test_a_graph_gives_what_the_function_gives_whatever_the_size():
+    double = training.as_graph(lambda x: 2 * x)
+    for size in (1, 2, 5):
+        np.testing.assert_array_equal(double(np.ones(size, "float32")), np.full(size, 2.0))

@@ -2,10 +2,12 @@
 
 import hashlib
 import io
+import lzma
 import tarfile
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from datasets.sentiment import imdb, read
@@ -168,6 +170,20 @@ def test_an_archive_that_was_cut_off(tmp_path, damage):
         imdb.read("test", tmp_path)
 
 
+@pytest.mark.parametrize("share", [0.5, 0.9, 0.99])
+def test_an_archive_that_was_cut_off_is_not_taken_for_a_smaller_one(tmp_path, share):
+    """The reviews that are whole come first, and what is missing is only more of them."""
+    noise = np.random.default_rng(0)
+    more = {f"aclImdb/test/pos/{i}_9.txt": noise.bytes(500).hex() for i in range(60, 200)}
+    path = (
+        write_archive(tmp_path / "aclImdb_test.tar.xz", contents() | more) / "aclImdb_test.tar.xz"
+    )
+    raw = path.read_bytes()
+    path.write_bytes(raw[: int(share * len(raw))])
+    with pytest.raises(ValueError, match=f"{path} is not a whole archive"):
+        imdb.read("test", tmp_path)
+
+
 def test_names_that_lead_out_and_links_are_passed_over(tmp_path):
     path = tmp_path / "data" / "aclImdb_test.tar.xz"
     evil = {
@@ -184,7 +200,7 @@ def test_names_that_lead_out_and_links_are_passed_over(tmp_path):
             link = tarfile.TarInfo(f"aclImdb/test/pos/{name}")
             link.type, link.linkname = kind, "/etc/passwd"
             archive.addfile(link)
-    path.write_bytes((tmp_path / "links.tar").read_bytes())
+    path.write_bytes(lzma.compress((tmp_path / "links.tar").read_bytes()))
     assert len(imdb.read("test", path.parent)) == 120
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
