@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -185,6 +186,9 @@ def _remove_leftovers(folder: Path) -> None:
         # This process has not begun: a container gives its number to one process after another.
         if not pid.isdigit() or int(pid) == os.getpid() or not _alive(int(pid)):
             shutil.rmtree(path, ignore_errors=True)
+    for path in folder.glob(".README.md-????????"):  # a card is written in no time
+        if time.time() - path.stat().st_mtime > 60:
+            path.unlink(missing_ok=True)
 
 
 def _alive(pid: int) -> bool:

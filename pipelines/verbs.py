@@ -96,14 +96,13 @@ class Pipeline:
 def train(pipeline: Pipeline, flags: TrainFlags) -> None:
     """Data -> model -> fit -> best checkpoint -> export -> evaluate -> report."""
     run = flags.runs_dir / pipeline.name / (flags.run or flags.dataset)
-    if (run / "metrics.json").exists():
-        runs.open_run(run, flags, ANY_TIME)
-        print(f"{run} is complete; `--run NAME` begins another.\n")
-        print(json.dumps(runs.read_json(run / "metrics.json"), indent=2))
-        return
     distribution.start(flags.strategy)
     with runs.only_writer(run) if distribution.is_chief() else contextlib.nullcontext():
         runs.open_run(run, flags, ANY_TIME)
+        if (run / "metrics.json").exists():
+            print(f"{run} is complete; `--run NAME` begins another.\n")
+            print(json.dumps(runs.read_json(run / "metrics.json"), indent=2))
+            return
         started = time.monotonic()
         keras.utils.set_random_seed(flags.seed)
         set_precision(flags.mixed_precision)

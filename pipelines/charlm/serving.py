@@ -59,6 +59,13 @@ class States:
     def split(self, state: Tensor) -> list[Tensor]:
         return tf.split(state, self.sizes, axis=1)
 
+    def split_for(self, texts: Tensor, state: Tensor) -> list[Tensor]:
+        """The states of texts; the call fails where there is not one row for each."""
+        rows, count = tf.shape(state)[0], tf.size(texts)
+        rule = "`state` must have a row for each text. Got rows and texts:"
+        with tf.control_dependencies([tf.debugging.Assert(rows == count, [rule, rows, count])]):
+            return self.split(state)
+
 
 def read_on(model: CharLM, numbers: tf.RaggedTensor, states: list[Tensor]):
     """Reads texts in windows, the state carried from one to the next.
@@ -141,7 +148,7 @@ def char_export(model: CharLM, vocabulary: Vocabulary, vocabulary_file: Path) ->
     def step(character, state):
         first = texts.encode(character).to_tensor(0, shape=[None, 1])
         with scope():
-            states = model.step(first[:, 0], layout.split(state))
+            states = model.step(first[:, 0], layout.split_for(character, state))
             probabilities = tf.nn.softmax(model.next_logits(states))
         return {"probabilities": probabilities, "state": layout.join(states)}
 
@@ -149,7 +156,7 @@ def char_export(model: CharLM, vocabulary: Vocabulary, vocabulary_file: Path) ->
     def read(text, state):
         encoded = texts.encode(text)
         with scope():
-            nats, hits, states = read_on(model, encoded, layout.split(state))
+            nats, hits, states = read_on(model, encoded, layout.split_for(text, state))
         count = tf.cast(encoded.row_lengths(), tf.int32)
         return {"nats": nats, "hits": hits, "characters": count, "state": layout.join(states)}
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import keras
@@ -126,8 +127,12 @@ def test_leftovers_of_dead_processes_go_and_those_of_living_ones_stay(copy):
     for name in (process.pid, os.getpid(), living, "strange"):
         (copy / f".writing-{name}").mkdir()
         (copy / f".writing-{name}" / "half").write_text("x")
+    for name, age in (("young111", 1), ("older222", 100)):  # cards, half-written
+        (copy / f".README.md-{name}").write_text("x")
+        os.utime(copy / f".README.md-{name}", (time.time() - age,) * 2)
     version = export(copy)
-    assert _names(copy) == [f".writing-{living}", "1", "2", "README.md"]
+    left = [".README.md-young111", f".writing-{living}"]
+    assert _names(copy) == [*left, "1", "2", "README.md"]
     assert not (version / "half").exists()
 
 

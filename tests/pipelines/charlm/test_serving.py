@@ -1,10 +1,11 @@
 """Strings to numbers and back inside the graph, of characters and of bytes."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from pipelines.charlm.data import Vocabulary, build_vocabulary
-from pipelines.charlm.serving import Texts, read_on
+from pipelines.charlm.serving import States, Texts, read_on
 from zoo.models.char_lm import CharLM
 
 
@@ -41,3 +42,13 @@ def test_read_in_windows_is_read_at_once():
         assert hits[place] == np.sum(hit)
         if len(row):
             np.testing.assert_allclose(states[-1][place], last[-1][0], atol=1e-5)
+
+
+def test_texts_without_a_state_each_are_refused():
+    layout = States(CharLM(5, units=4, layers=2, embedding_units=3))
+    state = tf.random.stateless_normal([2, layout.features], seed=[0, 0])
+    parts = layout.split_for(tf.constant(["a", "b"]), state)
+    np.testing.assert_array_equal(layout.join(parts), state)
+    for texts in (["a"], ["a", "b", "c"], []):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="row for each text"):
+            layout.split_for(tf.constant(texts, tf.string), state)

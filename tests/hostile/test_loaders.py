@@ -1,0 +1,179 @@
+"""Every loader of files over the whole corpus."""
+
+import gzip
+import io
+import lzma
+import zipfile
+
+import pytest
+
+from datasets import sentiment, text, translation
+from datasets.captioning import coco_captions, flickr8k, folder
+from datasets.captioning.images import check_image
+from datasets.text import files as text_files
+from datasets.translation import files as translation_files
+from tests.hostile import corpus_files, corpus_images, corpus_text
+from tests.hostile.outcomes import broken, faults
+
+TINY = corpus_images.encoded("PNG", corpus_images.picture(4, 4))
+
+
+def check_reviews(reviews):
+    if len(reviews.names) < 2 or not set(reviews.labels.tolist()) <= set(range(len(reviews.names))):
+        return f"labels {reviews.labels} of {reviews.names}"
+    return broken(reviews.names) or broken(f"-{text}" for text in reviews.texts)
+
+
+def check_captioned(elements):
+    for name, image, captions in elements:
+        if problem := check_image(image) or broken([name, *captions]):
+            return f"{name!a}: {problem}"
+    return None if elements else "nothing at all, without an error"
+
+
+def test_tables_of_reviews(tmp_path):
+    cases = ((name, {"reviews.csv": raw}) for name, raw in corpus_files.tables())
+    read = lambda place: sentiment.read("csv", "train", place / "reviews.csv")  # noqa: E731
+    assert faults(cases, read, check_reviews, tmp_path) == []
+
+
+def test_trees_and_archives_of_reviews(tmp_path):
+    read = lambda place: sentiment.read("imdb", "train", place)  # noqa: E731
+    assert faults(corpus_files.reviews(), read, check_reviews, tmp_path) == []
+
+
+def test_sentence_pairs(tmp_path):
+    read = lambda place: translation.read("pairs", "train", place)  # noqa: E731
+    check = lambda pairs: broken([*pairs.sources, *pairs.targets])  # noqa: E731
+    assert faults(corpus_files.aligned(), read, check, tmp_path) == []
+
+
+def test_multi30k(tmp_path):
+    read = lambda place: translation.read("multi30k", "train", place)  # noqa: E731
+    check = lambda pairs: broken([*pairs.sources, *pairs.targets])  # noqa: E731
+    named = [case for case in corpus_files.aligned() if "." in case[0] or "line" in case[0]]
+    assert len(named) > 90
+    assert faults(named, read, check, tmp_path) == []
+
+
+@pytest.mark.parametrize("unit", ["character", "byte"])
+def test_text_files(tmp_path, unit):
+    cases = ((name, {"a.txt": raw}) for name, raw in corpus_text.texts())
+    read = lambda place: text.read("file", "train", place / "a.txt", unit=unit)  # noqa: E731
+    assert faults(cases, read, lambda found: None if len(found.symbols) else "none", tmp_path) == []
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32", "idna", "punycode", "hex", "x"])
+def test_text_files_in_other_encodings(tmp_path, encoding):
+    cases = [(name, {"a.txt": raw}) for name, raw in corpus_text.short_texts()][::3]
+    read = lambda place: text.read("file", "train", place, encoding=encoding)  # noqa: E731
+    assert faults(cases, read, lambda found: None if len(found.symbols) else "none", tmp_path) == []
+
+
+@pytest.mark.parametrize("ending", [".gz", ".xz", ".zip"])
+@pytest.mark.parametrize(
+    ("dataset", "name"), [("tiny_shakespeare", "tinyshakespeare.txt"), ("ptb", "ptb.train.txt")]
+)
+def test_packed_texts(tmp_path, dataset, name, ending):
+    content = b"To be, or not to be, that is the question.\n" * 200
+    cases = [
+        (case, {name + ending: raw}) for case, raw in corpus_files.packed(ending, content, name)
+    ]
+    whole = text.read(dataset, "train", _folder_with(tmp_path, name, content)).content
+    read = lambda place: text.read(dataset, "train", place)  # noqa: E731
+
+    def check(found):
+        return None if whole in (found.content, found.content[: len(whole)]) else "other letters"
+
+    assert faults(cases, read, check, tmp_path) == []
+
+
+def _folder_with(tmp_path, name, content):
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "whole" / name).write_bytes(content)
+    return tmp_path / "whole"
+
+
+def test_captioned_folders(tmp_path):
+    read = lambda place: _elements(folder.examples, place)  # noqa: E731
+    assert faults(corpus_files.captioned(TINY), read, check_captioned, tmp_path) == []
+
+
+def test_flickr8k_archives(tmp_path):
+    read = lambda place: _elements(flickr8k.examples, place)  # noqa: E731
+    assert faults(corpus_files.flickr(TINY), read, check_captioned, tmp_path) == []
+
+
+def _elements(examples, place):
+    count, generate = examples("train", data_dir=place, max_bad_share=1.0)
+    found = list(generate())
+    return found if len(found) == count else [("count", b"", [])]
+
+
+def test_every_image_of_the_corpus_in_one_folder(tmp_path):
+    images = dict(corpus_images.images())
+    files = {f"{i}.jpg": data for i, data in enumerate(images.values())}
+    files["captions.tsv"] = b"".join(f"{name}\ta picture\n".encode() for name in files)
+    files["train.txt"] = "\n".join(name for name in files if name.endswith("jpg")).encode()
+    (whole,) = [
+        list(files).index(f"{i}.jpg") for i, name in enumerate(images) if name == "GIF, whole"
+    ]
+    kept = []
+
+    def check(elements):
+        kept.extend(name for name, _, _ in elements)
+        return check_captioned(elements)
+
+    read = lambda place: _elements(folder.examples, place)  # noqa: E731
+    assert faults([("all", files)], read, check, tmp_path) == []
+    assert f"{whole}.jpg" in kept
+    assert 30 < len(kept) < len(images) - 100
+
+
+class Prepared:
+    """In the place of tensorflow-datasets: one example."""
+
+    def __init__(self, image, captions):
+        self.example = {"image/filename": b"1.jpg", "image": image, "captions": {"text": captions}}
+
+    def cardinality(self):
+        return 1
+
+    def take(self, count):
+        return [self.example]
+
+
+def test_coco_captions_of_all_kinds(monkeypatch):
+    """tensorflow-datasets gives UTF-8 only: captions may still be odd or empty."""
+    tfds = pytest.importorskip("tensorflow_datasets")
+    texts = [raw for part in corpus_text.UTF8 for _, raw in part()]
+    monkeypatch.setattr(tfds, "load", lambda *args, **options: Prepared(TINY, texts))
+    monkeypatch.setattr(tfds, "as_numpy", lambda examples: examples)
+    _, generate = coco_captions.examples("train")
+    assert check_captioned(list(generate())) is None
+
+
+PACK = {".gz": gzip.compress, ".xz": lzma.compress}
+
+
+@pytest.mark.parametrize("ending", PACK)
+def test_file_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch, ending):
+    for files in (text_files, translation_files):
+        monkeypatch.setattr(files, "LARGEST", 10_000)
+    (tmp_path / f"ptb.train.txt{ending}").write_bytes(PACK[ending](bytes(10_001)))
+    with pytest.raises(ValueError, match="must unpack to at most 10,000 bytes"):
+        text_files.read_named(tmp_path, "ptb.train.txt")
+    with pytest.raises(ValueError, match="must unpack to at most 10,000 bytes"):
+        translation_files.read_lines(tmp_path / f"ptb.train.txt{ending}")
+    (tmp_path / f"ptb.train.txt{ending}").write_bytes(PACK[ending](bytes(10_000)))
+    assert len(text_files.read_named(tmp_path, "ptb.train.txt")) == 10_000
+
+
+def test_zip_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(text_files, "LARGEST", 10_000)
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("text8", bytes(10_001))
+    (tmp_path / "text8.zip").write_bytes(file.getvalue())
+    with pytest.raises(ValueError, match=r"text8.zip must unpack to at most 10,000 bytes"):
+        text_files.read_named(tmp_path, "text8")

@@ -1,0 +1,131 @@
+"""What holds of words, subwords and characters, whatever the text."""
+
+import unicodedata
+
+import numpy as np
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.charlm.data import Vocabulary, build_vocabulary
+from pipelines.charlm.serving import Texts
+from pipelines.sentiment import tokens
+from pipelines.translation.data import longest_pieces
+from pipelines.translation.subwords import BYTES, MARK, SPECIAL, Subwords, numbered_pieces
+from tests.properties.strategies import any_texts, texts
+
+PIECES = [*SPECIAL, *BYTES, MARK, "▁e", "▁th", "er", "é", "中", "e", "t", "🙂", "\u0301", "▁."]
+SUBWORDS = Subwords(PIECES)
+NUMBERS = numbered_pieces(PIECES)
+LONGEST = 10_000
+
+encode = tf.function(
+    lambda text: SUBWORDS.encode(text, LONGEST),
+    input_signature=[tf.TensorSpec([None], tf.string)],
+)
+decode = tf.function(SUBWORDS.decode, input_signature=[tf.TensorSpec([None, None], tf.int32)])
+tokenize = tf.function(tokens.tokenize, input_signature=[tf.TensorSpec([None], tf.string)])
+
+
+def as_bytes(batch):
+    """Lone surrogates back to the bytes that they were made of."""
+    return tf.constant([text.encode("utf-8", "surrogateescape") for text in batch], tf.string)
+
+
+def spaced(text):
+    """The text with every run of spaces and control characters as one space, and stripped."""
+    letters = (
+        " "
+        if c == MARK or unicodedata.category(c)[0] == "Z" or unicodedata.category(c) == "Cc"
+        else c
+        for c in text
+    )
+    return " ".join(part for part in "".join(letters).split(" ") if part)
+
+
+batches = st.lists(texts, min_size=1, max_size=6)
+
+
+@given(batches)
+def test_subwords_give_every_text_back(batch):
+    found = decode(encode(as_bytes(batch)).to_tensor(0))
+    assert [text.decode() for text in found.numpy()] == [spaced(text) for text in batch]
+
+
+@given(batches)
+def test_graph_cuts_words_as_python_does(batch):
+    words = SUBWORDS.words(as_bytes(batch)).to_list()
+    longest = max(map(len, NUMBERS))
+    wanted = [[t for word in row for t in longest_pieces(word, NUMBERS, longest)] for row in words]
+    assert encode(as_bytes(batch)).to_list() == wanted
+
+
+@given(st.lists(any_texts, min_size=2, max_size=6))
+def test_subwords_of_a_text_are_its_own(batch):
+    together = encode(as_bytes(batch)).to_list()
+    assert together == [encode(as_bytes([text])).to_list()[0] for text in batch]
+    assert all(len(SPECIAL) <= token < len(PIECES) for row in together for token in row)
+
+
+@given(st.lists(st.lists(st.integers(0, len(PIECES) - 1), min_size=3, max_size=3), min_size=1))
+def test_any_pieces_are_text(rows):
+    for text in decode(tf.constant(rows, tf.int32)).numpy():
+        assert text.decode() == text.decode().strip(" ")
+
+
+@given(st.lists(any_texts, min_size=2, max_size=6))
+def test_words_of_a_review_are_its_own(batch):
+    together = tokenize(as_bytes(batch)).to_list()
+    assert together == [tokenize(as_bytes([text])).to_list()[0] for text in batch]
+    for word in (word.decode() for row in together for word in row):
+        assert word
+        assert not any(letter.isspace() for letter in word)
+        assert word not in tokens.SPECIAL
+
+
+@settings(max_examples=5)  # each example traces the tokenizer anew
+@given(st.lists(texts, min_size=1, max_size=6))
+def test_numbers_of_words_are_in_the_vocabulary(batch):
+    words = tokenize(as_bytes([*batch, "a"]))
+    vocabulary = tokens.build_vocabulary([*batch, "a"], size=9)
+    assert len(vocabulary) == len(set(vocabulary)) <= 9
+    rows = tokens.encode(batch, vocabulary)
+    assert [len(row) for row in rows] == words.row_lengths().numpy()[:-1].tolist()
+    for row, spelt in zip(rows, words.to_list(), strict=False):
+        for number, word in zip(row, spelt, strict=True):
+            assert number != tokens.PAD
+            assert number == tokens.UNKNOWN or vocabulary[number].encode() == word
+
+
+@given(st.lists(st.integers(0, 12), min_size=1, max_size=6), st.integers(0, 5), st.integers(0, 5))
+def test_cut_of_the_graph_is_cut_of_a_row(lengths, head, tail):
+    rows = [list(range(length)) for length in lengths]
+    ragged = tf.ragged.constant(rows, dtype=tf.int32, ragged_rank=1)
+    found = tokens.cut(ragged, head, tail).to_list()
+    assert found == [tokens.cut_row(np.array(row, int), head, tail).tolist() for row in rows]
+
+
+@given(texts.filter(len), texts)
+def test_characters_come_back_and_unknown_ones_are_nothing(known, text):
+    symbols = np.array([ord(letter) for letter in known], np.int32)
+    vocabulary = build_vocabulary("character", symbols, min_count=1)
+    assert vocabulary.decode(vocabulary.encode(symbols)) == known
+    numbers = vocabulary.encode(np.array([ord(letter) for letter in text], np.int32))
+    kept = "".join(letter for letter in text if letter in known)
+    assert vocabulary.decode(numbers) == kept
+    assert Vocabulary.from_json(vocabulary.to_json()) == vocabulary
+
+
+@given(texts.filter(len), st.lists(texts, min_size=1, max_size=5))
+def test_graph_numbers_characters_as_python_does(known, batch):
+    vocabulary = build_vocabulary("character", np.array([ord(c) for c in known], np.int32), 1)
+    found = Texts(vocabulary).encode(as_bytes(batch))
+    wanted = [vocabulary.encode(np.array([ord(c) for c in t], np.int32)).tolist() for t in batch]
+    assert found.to_list() == wanted
+
+
+@given(st.lists(st.binary(max_size=30), min_size=1, max_size=5))
+def test_all_bytes_come_back(batch):
+    strings = Texts(Vocabulary("byte", tuple(range(256))))
+    numbers = strings.encode(tf.constant(batch, tf.string))
+    assert strings.decode(numbers.to_tensor(0)).numpy().tolist() == batch
