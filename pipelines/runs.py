@@ -115,7 +115,7 @@ def only_writer(folder: Path) -> Iterator[None]:
     The lock belongs to the open file, so that the system frees it however the process ends.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "w") as file:
+    with open(folder / ".lock", "a") as file:  # "w" would change its time, though nothing is done
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
