@@ -7,7 +7,6 @@ request from 1, 4 and 16 clients at a time, over HTTP on this machine. A client 
 connection of its own that asks again as soon as it is answered; clients and server share the cores.
 """
 
-import base64
 import contextlib
 import http.client
 import json
@@ -24,15 +23,16 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
-import tensorflow as tf
 import tyro
-from tensorflow_serving.apis import prediction_log_pb2
 
-from benchmarks.timing import machine
+from benchmarks.timing import give, machine
+from pipelines.exporting import latest_version
+from pipelines.rest.answers import BYTES, plain
+from pipelines.rest.codec import DEFAULT_SIGNATURE
+from pipelines.rest.servable import warmup_requests
 
 ROOT = Path(__file__).parents[1]
 PARAMETERS = ROOT / "pipelines" / "rest" / "batching_parameters.txt"
-WARMUP = "assets.extra/tf_serving_warmup_requests"
 WAYS = {"no batching": [], "batching": ["--batching-parameters", str(PARAMETERS)]}
 
 
@@ -51,26 +51,15 @@ class Load:
 
 def warmup_body(model: Path) -> bytes:
     """The first warm-up request of the latest version's serving_default, as JSON in columns."""
-    version = max(
-        (path for path in model.iterdir() if path.name.isdigit()), key=lambda p: int(p.name)
-    )
-    for record in tf.data.TFRecordDataset(str(version / WARMUP)).as_numpy_iterator():
-        request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
-        if request.model_spec.signature_name == "serving_default":
-            inputs = {key: _plain(tf.make_ndarray(v)) for key, v in request.inputs.items()}
-            return json.dumps({"inputs": inputs}).encode()
+    version = model / str(latest_version(model))
+    for name, inputs in warmup_requests(version):
+        if name == DEFAULT_SIGNATURE:
+            # As bytes, whatever the names: a warm-up text need not be UTF-8.
+            named = {key: plain(BYTES, array) for key, array in inputs.items()}
+            return json.dumps({"inputs": named}).encode()
     raise ValueError(
-        f"`models` must have a warm-up request of serving_default. {version} has none."
+        f"`models` must have a warm-up request of {DEFAULT_SIGNATURE}. {version} has none."
     )
-
-
-def _plain(array: np.ndarray):
-    def base64_of(value):
-        return {"b64": base64.b64encode(value).decode()}
-
-    if array.dtype != np.object_:
-        return array.tolist()
-    return base64_of(array[()]) if array.ndim == 0 else [base64_of(value) for value in array]
 
 
 @contextlib.contextmanager
@@ -191,10 +180,7 @@ def main(
     about = machine()  # before the load of its own
     there = sorted(path.parent.parent.name for path in saved_models.glob("*/1/saved_model.pb"))
     text = report(measure(saved_models, models or there, clients, seconds), about, seconds)
-    print(f"\n{text}")
-    if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(text)
+    give(text, output)
 
 
 if __name__ == "__main__":

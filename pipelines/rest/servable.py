@@ -1,6 +1,6 @@
 """A loaded SavedModel: its signatures as TF Serving sees them, and calling them with arrays."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, prediction_log_pb2
 
-from pipelines.rest.codec import Spec
+from pipelines.rest.codec import DEFAULT_SIGNATURE, Spec
 from pipelines.rest.errors import Code, RequestError, invalid
 
 WARMUP = "assets.extra/tf_serving_warmup_requests"
@@ -123,17 +123,20 @@ def load(folder: Path) -> Servable:
     for name, definition in graphs[0].signature_def.items():
         definitions.signature_def[name].CopyFrom(definition)
     servable = Servable(tf.saved_model.load(str(folder)), definitions)
-    _warm_up(servable, folder / WARMUP)
+    for name, inputs in warmup_requests(folder):
+        servable.run(name, inputs)
     return servable
 
 
-def _warm_up(servable: Servable, path: Path) -> None:
+def warmup_requests(folder: Path) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+    """The signature and the inputs of each of a SavedModel's warm-up requests; none without."""
+    path = folder / WARMUP
     if not path.exists():
         return
     for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
         request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
         inputs = {key: tf.make_ndarray(value) for key, value in request.inputs.items()}
-        servable.run(request.model_spec.signature_name or "serving_default", inputs)
+        yield request.model_spec.signature_name or DEFAULT_SIGNATURE, inputs
 
 
 def _specs(tensors: Mapping[str, meta_graph_pb2.TensorInfo]) -> dict[str, Spec]:

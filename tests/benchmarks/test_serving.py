@@ -10,12 +10,13 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 from benchmarks import serving
+from pipelines.rest import servable
 
 
 @pytest.fixture
 def model(tmp_path):
     """A model's folder with warm-up requests, of which the second is that of serving_default."""
-    path = tmp_path / "m" / "10" / serving.WARMUP
+    path = tmp_path / "m" / "10" / servable.WARMUP
     path.parent.mkdir(parents=True)
     (tmp_path / "m" / "9").mkdir()
     with tf.io.TFRecordWriter(str(path)) as writer:
