@@ -17,6 +17,62 @@ from zoo.models.captioner import Captioner
 CLITICS = r" ('s|'re|'ve|'ll|'d|'m|n't)\b"
 
 
+class Signatures:
+    """What each signature computes; `caption_export` says what they are for."""
+
+    def __init__(self, captioner, encoder, vocabulary, image_size, beam_size, rules):
+        variables = {id(v): v for v in [*encoder.variables, *captioner.variables]}.values()
+        self.stored, self.scope = stored_in_half(variables)
+        self.captioner, self.encoder = captioner, encoder
+        self.vocabulary = tf.constant(vocabulary)
+        self.image_size, self.beam_size, self.rules = image_size, beam_size, rules
+
+    def serving_default(self, image_bytes):
+        with self.scope():
+            features, valid = self._look(image_bytes)
+            _, _, caption, score = self._search(features, valid)
+        return {"caption": caption, "score": score}
+
+    def features(self, image_bytes):
+        with self.scope():
+            found, valid = self._look(image_bytes)
+        return {"features": tf.where(valid[:, None, None], found, 0.0)}
+
+    def attention(self, image_bytes):
+        with self.scope():
+            grid, valid = self._look(image_bytes)
+            tokens, words, caption, score = self._search(grid, valid)
+            start = tf.fill([tf.shape(tokens)[0], 1], data.START)
+            before = tf.concat([start, tokens[:, :-1]], axis=1)
+            inputs = {"features": grid, "tokens": before[:, None, :]}
+            _, weights = self.captioner.logits_and_attention(inputs)
+        side = int(grid.shape[1] ** 0.5)
+        weights = tf.reshape(weights[:, 0], [-1, before.shape[1], side, side])
+        weights = tf.where((tokens != data.PAD)[:, :, None, None], weights, 0.0)
+        return {"caption": caption, "score": score, "words": words, "attention": weights}
+
+    def _look(self, image_bytes):
+        """The encoder's grid of each image, and which images could be decoded."""
+        pixels, valid = decode_batch(image_bytes, self.image_size)
+        # oneDNN's convolution gives an empty batch a wrong shape, so that batch gets a black image.
+        count = tf.shape(pixels)[0]
+        blank = tf.zeros([tf.maximum(1 - count, 0), *pixels.shape[1:]])
+        return self.encoder(tf.concat([pixels, blank], axis=0), training=False)[:count], valid
+
+    def _search(self, features, valid):
+        """Tokens and words `[batch, max_length]`, caption and score of each grid."""
+        inputs, width = {"features": features}, self.beam_size
+        found = self.captioner.caption(inputs, method="beam", beam_size=width, **self.rules)
+        tokens = tf.where(valid[:, None], found.tokens[:, 0], data.PAD)
+        words = tf.where(tokens == data.PAD, "", tf.gather(self.vocabulary, tokens))
+        caption = tf.strings.strip(tf.strings.reduce_join(words, axis=1, separator=" "))
+        caption = tf.strings.regex_replace(caption, CLITICS, r"\1")
+        longest = self.rules["max_length"]
+        counted = tf.cast(tf.minimum(found.lengths[:, 0] + 1, longest), tf.float32)
+        score = tf.where(valid, tf.exp(found.log_probs[:, 0] / counted), 0.0)
+        return tokens, words, caption, score
+
+
 def caption_export(
     captioner: Captioner,
     encoder: keras.Model,
@@ -49,64 +105,15 @@ def caption_export(
         rules: of captions, see `zoo.decoding.Rules`.
         example: an image file for the warm-up requests.
     """
-    variables = {id(v): v for v in [*encoder.variables, *captioner.variables]}.values()
-    stored, scope = stored_in_half(variables)
+    parts = Signatures(captioner, encoder, vocabulary, image_size, beam_size, rules)
     module = tf.Module()
-    module.stored = stored
+    module.stored = parts.stored
     module.vocabulary = tf.saved_model.Asset(str(vocabulary_file))  # for people: a word a line
-    numbered = tf.constant(vocabulary)
     images = tf.TensorSpec([None], tf.string, name="image_bytes")
-
-    def look(image_bytes):
-        pixels, valid = decode_batch(image_bytes, image_size)
-        # oneDNN's convolution gives an empty batch a wrong shape, so that batch gets a black image.
-        count = tf.shape(pixels)[0]
-        blank = tf.zeros([tf.maximum(1 - count, 0), *pixels.shape[1:]])
-        return encoder(tf.concat([pixels, blank], axis=0), training=False)[:count], valid
-
-    def search(features, valid):
-        found = captioner.caption(
-            {"features": features}, method="beam", beam_size=beam_size, **rules
-        )
-        tokens = tf.where(valid[:, None], found.tokens[:, 0], data.PAD)
-        words = tf.gather(numbered, tokens)
-        words = tf.where(tokens == data.PAD, "", words)
-        caption = tf.strings.strip(tf.strings.reduce_join(words, axis=1, separator=" "))
-        caption = tf.strings.regex_replace(caption, CLITICS, r"\1")
-        counted = tf.cast(tf.minimum(found.lengths[:, 0] + 1, rules["max_length"]), tf.float32)
-        score = tf.where(valid, tf.exp(found.log_probs[:, 0] / counted), 0.0)
-        return tokens, words, caption, score
-
-    @tf.function(input_signature=[images])
-    def serving_default(image_bytes):
-        with scope():
-            features, valid = look(image_bytes)
-            _, _, caption, score = search(features, valid)
-        return {"caption": caption, "score": score}
-
-    @tf.function(input_signature=[images])
-    def features(image_bytes):
-        with scope():
-            found, valid = look(image_bytes)
-        return {"features": tf.where(valid[:, None, None], found, 0.0)}
-
-    @tf.function(input_signature=[images])
-    def attention(image_bytes):
-        with scope():
-            grid, valid = look(image_bytes)
-            tokens, words, caption, score = search(grid, valid)
-            start = tf.fill([tf.shape(tokens)[0], 1], data.START)
-            before = tf.concat([start, tokens[:, :-1]], axis=1)
-            inputs = {"features": grid, "tokens": before[:, None, :]}
-            _, weights = captioner.logits_and_attention(inputs)
-        side = int(grid.shape[1] ** 0.5)
-        weights = tf.reshape(weights[:, 0], [-1, before.shape[1], side, side])
-        weights = tf.where((tokens != data.PAD)[:, :, None, None], weights, 0.0)
-        return {"caption": caption, "score": score, "words": words, "attention": weights}
-
-    signatures = {"serving_default": serving_default, "features": features}
+    methods = [parts.serving_default, parts.features]
     if captioner.attention is not None:
-        signatures["attention"] = attention
+        methods.append(parts.attention)
+    signatures = {m.__name__: tf.function(m, input_signature=[images]) for m in methods}
     module.signatures_ = list(signatures.values())
     warmup = [(name, {"image_bytes": [example]}) for name in signatures]
     return Export(module, signatures, warmup)

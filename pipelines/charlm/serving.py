@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from pipelines.charlm.data import Vocabulary
@@ -10,7 +11,7 @@ from pipelines.verbs import Export
 from zoo.models.char_lm import CharLM
 
 WINDOW = 256  # characters read at once
-LONGEST = 10_000  # characters written by one call
+LONGEST = 10_000  # characters of a prompt that are read, and that one call writes
 
 Tensor = tf.Tensor
 
@@ -75,11 +76,11 @@ def read_on(model: CharLM, numbers: tf.RaggedTensor, states: list[Tensor]):
         and the states after it.
     """
     lengths = tf.cast(numbers.row_lengths(), tf.int32)
-    padded = numbers.to_tensor(0)
-    longest = tf.shape(padded)[1]
+    longest = tf.reduce_max(tf.concat([lengths, [0]], 0))
 
     def body(start, nats, hits, *states):
-        window = padded[:, start : start + WINDOW]
+        # Padded window by window: a long text among many short ones is not paid for in memory.
+        window = numbers[:, start : start + WINDOW].to_tensor(0)
         keep = start + tf.range(tf.shape(window)[1])[None] < lengths[:, None]
         log_p, hit, states = model.score(window, list(states), keep)
         log_p = tf.where(keep, tf.cast(log_p, tf.float64), 0.0)
@@ -93,10 +94,61 @@ def read_on(model: CharLM, numbers: tf.RaggedTensor, states: list[Tensor]):
     return tf.cast(nats, tf.float32), hits, states
 
 
+class Signatures:
+    """What each signature computes; `char_export` says what they are for."""
+
+    def __init__(self, model: CharLM, vocabulary: Vocabulary):
+        self.model = model
+        self.stored, self.scope = stored_in_half(model.trainable_variables)
+        self.texts, self.layout = Texts(vocabulary), States(model)
+
+    def serving_default(self, prompt, length, temperature, seed):
+        length = _checked_length(length, temperature)
+        recent = self.texts.encode(prompt)[:, -LONGEST:]
+        with self.scope():
+            _, _, states = read_on(self.model, recent, self.model.start(tf.size(prompt)))
+            found, _ = self.model.write(states, length, seed=seed, temperature=temperature)
+        return {"text": self.texts.decode(found)}
+
+    def score(self, text):
+        read = self.texts.encode(text)
+        with self.scope():
+            nats, _, _ = read_on(self.model, read, self.model.start(tf.size(text)))
+        count = tf.cast(read.row_lengths(), tf.int32)
+        bits = nats / tf.math.log(2.0) / tf.cast(tf.maximum(count, 1), tf.float32)
+        return {"bits_per_char": bits, "characters": count}
+
+    def step(self, character, state):
+        first = self.texts.encode(character).to_tensor(0, shape=[None, 1])
+        with self.scope():
+            states = self.model.step(first[:, 0], self.layout.split_for(character, state))
+            probabilities = tf.nn.softmax(self.model.next_logits(states))
+        return {"probabilities": probabilities, "state": self.layout.join(states)}
+
+    def read(self, text, state):
+        encoded = self.texts.encode(text)
+        with self.scope():
+            states = self.layout.split_for(text, state)
+            nats, hits, states = read_on(self.model, encoded, states)
+        count = tf.cast(encoded.row_lengths(), tf.int32)
+        state = self.layout.join(states)
+        return {"nats": nats, "hits": hits, "characters": count, "state": state}
+
+    def write(self, state, length, temperature, top_k, top_p, seed, place):
+        length = _checked_length(length, temperature, top_k, top_p)
+        drawing = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+        with self.scope():
+            found, states = self.model.write(
+                self.layout.split(state), length, seed=seed, place=place, **drawing
+            )
+        return {"text": self.texts.decode(found), "state": self.layout.join(states)}
+
+
 def char_export(model: CharLM, vocabulary: Vocabulary, vocabulary_file: Path) -> Export:
     """The signatures of an exported model; the task's README describes them for users.
 
-    serving_default: prompt, length, temperature, seed -> text, without the prompt.
+    serving_default: prompt, length, temperature, seed -> text, without the prompt. Of a prompt
+        above 10,000 characters the last 10,000 are read.
     score: text -> bits_per_char, characters.
     step: character (the first of each string; "" before a text), state -> probabilities, state.
     read: text, state -> nats, hits, characters, state.
@@ -106,93 +158,34 @@ def char_export(model: CharLM, vocabulary: Vocabulary, vocabulary_file: Path) ->
         model: trained.
         vocabulary: of the model; `vocabulary_file`, its JSON, is kept with the SavedModel.
     """
-    stored, scope = stored_in_half(model.trainable_variables)
-    texts, layout = Texts(vocabulary), States(model)
+    parts = Signatures(model, vocabulary)
     module = tf.Module()
-    module.stored = stored
+    module.stored = parts.stored
     module.vocabulary = tf.saved_model.Asset(str(vocabulary_file))
 
     def strings(name):
         return tf.TensorSpec([None], tf.string, name=name)
 
-    def numbers(dtype, *names):
-        return [tf.TensorSpec([], dtype, name=name) for name in names]
+    def number(name):
+        floating = name in ("temperature", "top_p")
+        return tf.TensorSpec([], tf.float32 if floating else tf.int32, name=name)
 
-    state_spec = tf.TensorSpec([None, layout.features], tf.float32, name="state")
-
-    @tf.function(
-        input_signature=[
-            strings("prompt"),
-            *numbers(tf.int32, "length"),
-            *numbers(tf.float32, "temperature"),
-            *numbers(tf.int32, "seed"),
-        ]
-    )
-    def serving_default(prompt, length, temperature, seed):
-        length = _checked_length(length, temperature)
-        with scope():
-            _, _, states = read_on(model, texts.encode(prompt), model.start(tf.size(prompt)))
-            found, _ = model.write(states, length, seed=seed, temperature=temperature)
-        return {"text": texts.decode(found)}
-
-    @tf.function(input_signature=[strings("text")])
-    def score(text):
-        read = texts.encode(text)
-        with scope():
-            nats, _, _ = read_on(model, read, model.start(tf.size(text)))
-        count = tf.cast(read.row_lengths(), tf.int32)
-        bits = nats / tf.math.log(2.0) / tf.cast(tf.maximum(count, 1), tf.float32)
-        return {"bits_per_char": bits, "characters": count}
-
-    @tf.function(input_signature=[strings("character"), state_spec])
-    def step(character, state):
-        first = texts.encode(character).to_tensor(0, shape=[None, 1])
-        with scope():
-            states = model.step(first[:, 0], layout.split_for(character, state))
-            probabilities = tf.nn.softmax(model.next_logits(states))
-        return {"probabilities": probabilities, "state": layout.join(states)}
-
-    @tf.function(input_signature=[strings("text"), state_spec])
-    def read(text, state):
-        encoded = texts.encode(text)
-        with scope():
-            nats, hits, states = read_on(model, encoded, layout.split_for(text, state))
-        count = tf.cast(encoded.row_lengths(), tf.int32)
-        return {"nats": nats, "hits": hits, "characters": count, "state": layout.join(states)}
-
-    @tf.function(
-        input_signature=[
-            state_spec,
-            *numbers(tf.int32, "length"),
-            *numbers(tf.float32, "temperature"),
-            *numbers(tf.int32, "top_k"),
-            *numbers(tf.float32, "top_p"),
-            *numbers(tf.int32, "seed", "place"),
-        ]
-    )
-    def write_on(state, length, temperature, top_k, top_p, seed, place):
-        length = _checked_length(length, temperature, top_k, top_p)
-        with scope():
-            found, states = model.write(
-                layout.split(state),
-                length,
-                seed=seed,
-                place=place,
-                temperature=temperature,
-                top_k=top_k,
-                top_p=top_p,
-            )
-        return {"text": texts.decode(found), "state": layout.join(states)}
-
+    state = tf.TensorSpec([None, parts.layout.features], tf.float32, name="state")
+    first = ("length", "temperature", "seed")
+    every = ("length", "temperature", "top_k", "top_p", "seed", "place")
+    inputs = {
+        "serving_default": [strings("prompt"), *map(number, first)],
+        "score": [strings("text")],
+        "step": [strings("character"), state],
+        "read": [strings("text"), state],
+        "write": [state, *map(number, every)],
+    }
     signatures = {
-        "serving_default": serving_default,
-        "score": score,
-        "step": step,
-        "read": read,
-        "write": write_on,
+        name: tf.function(getattr(parts, name), input_signature=specs)
+        for name, specs in inputs.items()
     }
     module.signatures_ = list(signatures.values())
-    return Export(module, signatures, _warmup(layout.features))
+    return Export(module, signatures, _warmup(parts.layout.features))
 
 
 def _checked_length(length, temperature, top_k=0, top_p=1.0) -> tf.Tensor:
@@ -213,8 +206,6 @@ def _checked_length(length, temperature, top_k=0, top_p=1.0) -> tf.Tensor:
 
 
 def _warmup(features: int) -> list:
-    import numpy as np
-
     state = np.zeros((1, features), np.float32)
     drawing = {"length": np.int32(8), "temperature": np.float32(1), "seed": np.int32(0)}
     cuts = {"top_k": np.int32(0), "top_p": np.float32(1), "place": np.int32(0)}

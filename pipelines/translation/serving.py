@@ -12,6 +12,84 @@ from pipelines.verbs import Export
 from zoo.decoding import Rules
 from zoo.models.translator import Translator
 
+TEXTS = tf.TensorSpec([None], tf.string, name="text")
+
+
+class Signatures:
+    """What each signature computes; `translation_export` says what they are for."""
+
+    def __init__(self, translator, vocabulary, languages, beam_size, rules):
+        self.stored, self.scope = stored_in_half(translator.variables)
+        self.translator, self.languages_ = translator, languages
+        self.subwords, self.pieces = Subwords(vocabulary), tf.constant(vocabulary)
+        self.beam_size, self.rules = beam_size, rules
+        # A function of its own, as two signatures share it.
+        self._beam = tf.function(self._search_beam, input_signature=[TEXTS])
+
+    def serving_default(self, text):
+        return self._beam(text)[-1]
+
+    def greedy(self, text):
+        with self.scope():
+            return self._search(text, method="greedy")[-1]
+
+    def score(self, text, translation):
+        with self.scope():
+            (source, valid), (answers, _) = self._read(text), self._read(translation)
+            before = _before(tf.where(answers == END, PAD, answers))
+            logits = self.translator({"source": source, "tokens": before})
+            log_probs = Rules(**self.rules).log_probs(logits, length=self.rules["max_length"])
+            chosen = tf.gather(log_probs, answers, batch_dims=2)
+            real = tf.cast(answers != PAD, tf.float32)
+            mean = tf.reduce_sum(chosen * real, axis=1) / tf.reduce_sum(real, axis=1)
+            return {"score": tf.where(valid, tf.exp(mean), 0.0)}
+
+    def languages(self):
+        return dict(zip(("source", "target"), map(tf.constant, self.languages_), strict=True))
+
+    def attention(self, text):
+        source, tokens, found = self._beam(text)
+        with self.scope():
+            inputs = {"source": source, "tokens": _before(tokens)}
+            _, weights = self.translator.logits_and_attention(inputs)
+        kept = (tokens != PAD)[:, :, None] & (source != PAD)[:, None]
+        return {
+            **found,
+            "source_pieces": tf.where(source == PAD, "", tf.gather(self.pieces, source)),
+            "target_pieces": tf.where(tokens == PAD, "", tf.gather(self.pieces, tokens)),
+            "attention": tf.where(kept, weights, 0.0),
+        }
+
+    def _read(self, text):
+        """Tokens of each text and the end token, and which texts have any."""
+        tokens = self.subwords.encode(text, self.rules["max_length"] - 1)
+        end = tf.RaggedTensor.from_tensor(tf.fill([tf.size(text), 1], END))
+        padded = tf.concat([tokens, end], axis=1).to_tensor()
+        # No text at all: still one step, as a loop over none has no shape.
+        some = tf.pad(padded, [[0, 0], [0, tf.maximum(1 - tf.shape(padded)[1], 0)]])
+        return some, tokens.row_lengths() > 0
+
+    def _search(self, text, **options):
+        """Tokens of the texts and of their translations, and the answer of a signature."""
+        source, valid = self._read(text)
+        found = self.translator.translate(source, **options, **self.rules)
+        tokens = tf.where(valid[:, None], found.tokens[:, 0], PAD)
+        translation = tf.where(valid, self.subwords.decode(tokens), "")
+        longest = self.rules["max_length"]
+        counted = tf.cast(tf.minimum(found.lengths[:, 0] + 1, longest), tf.float32)
+        score = tf.where(valid, tf.exp(found.log_probs[:, 0] / counted), 0.0)
+        return source, tokens, {"translation": translation, "score": score}
+
+    def _search_beam(self, text):
+        with self.scope():
+            return self._search(text, method="beam", beam_size=self.beam_size)
+
+
+def _before(tokens):
+    """The words before each answer, start token first."""
+    start = tf.fill([tf.shape(tokens)[0], 1], START)
+    return tf.concat([start, tokens[:, :-1]], axis=1)
+
 
 def translation_export(
     translator: Translator,
@@ -48,88 +126,19 @@ def translation_export(
         rules: of translations, see `zoo.decoding.Rules`.
         example: a text for the warm-up requests.
     """
-    stored, scope = stored_in_half(translator.variables)
-    subwords = Subwords(vocabulary)
+    parts = Signatures(translator, vocabulary, languages, beam_size, rules)
     module = tf.Module()
-    module.stored = stored
-    module.table = subwords.table
+    module.stored, module.table = parts.stored, parts.subwords.table
     module.vocabulary = tf.saved_model.Asset(str(vocabulary_file))  # for people: a piece a line
-    pieces = tf.constant(vocabulary)
-    longest = rules["max_length"]
-    texts = tf.TensorSpec([None], tf.string, name="text")
-
-    def read(text):
-        """Tokens of each text and the end token, and which texts have any."""
-        tokens = subwords.encode(text, longest - 1)
-        end = tf.RaggedTensor.from_tensor(tf.fill([tf.size(text), 1], END))
-        padded = tf.concat([tokens, end], axis=1).to_tensor()
-        # No text at all: still one step, as a loop over none has no shape.
-        some = tf.pad(padded, [[0, 0], [0, tf.maximum(1 - tf.shape(padded)[1], 0)]])
-        return some, tokens.row_lengths() > 0
-
-    def search(text, **options):
-        source, valid = read(text)
-        found = translator.translate(source, **options, **rules)
-        tokens = tf.where(valid[:, None], found.tokens[:, 0], PAD)
-        translation = tf.where(valid, subwords.decode(tokens), "")
-        counted = tf.cast(tf.minimum(found.lengths[:, 0] + 1, longest), tf.float32)
-        score = tf.where(valid, tf.exp(found.log_probs[:, 0] / counted), 0.0)
-        return source, tokens, {"translation": translation, "score": score}
-
-    def before(tokens):
-        """The words before each answer, start token first."""
-        start = tf.fill([tf.shape(tokens)[0], 1], START)
-        return tf.concat([start, tokens[:, :-1]], axis=1)
-
-    @tf.function(input_signature=[texts])
-    def beam(text):  # a function of its own: two signatures share it
-        with scope():
-            return search(text, method="beam", beam_size=beam_size)
-
-    @tf.function(input_signature=[texts])
-    def serving_default(text):
-        return beam(text)[-1]
-
-    @tf.function(input_signature=[texts])
-    def greedy(text):
-        with scope():
-            return search(text, method="greedy")[-1]
-
-    @tf.function(input_signature=[texts, tf.TensorSpec([None], tf.string, name="translation")])
-    def score(text, translation):
-        with scope():
-            (source, valid), (answers, _) = read(text), read(translation)
-            inputs = {"source": source, "tokens": before(tf.where(answers == END, PAD, answers))}
-            log_probs = Rules(**rules).log_probs(translator(inputs), length=longest)
-            chosen = tf.gather(log_probs, answers, batch_dims=2)
-            real = tf.cast(answers != PAD, tf.float32)
-            mean = tf.reduce_sum(chosen * real, axis=1) / tf.reduce_sum(real, axis=1)
-            return {"score": tf.where(valid, tf.exp(mean), 0.0)}
-
-    @tf.function(input_signature=[])
-    def names():
-        return {"source": tf.constant(languages[0]), "target": tf.constant(languages[1])}
-
-    @tf.function(input_signature=[texts])
-    def attention(text):
-        source, tokens, found = beam(text)
-        with scope():
-            inputs = {"source": source, "tokens": before(tokens)}
-            _, weights = translator.logits_and_attention(inputs)
-        kept = (tokens != PAD)[:, :, None] & (source != PAD)[:, None]
-        return {
-            **found,
-            "source_pieces": tf.where(source == PAD, "", tf.gather(pieces, source)),
-            "target_pieces": tf.where(tokens == PAD, "", tf.gather(pieces, tokens)),
-            "attention": tf.where(kept, weights, 0.0),
-        }
-
-    signatures = {"serving_default": serving_default, "greedy": greedy}
-    signatures |= {"score": score, "languages": names}
-    warmup = [(name, {"text": [example]}) for name in ("serving_default", "greedy")]
-    warmup += [("score", {"text": [example], "translation": [example]}), ("languages", {})]
+    given = tf.TensorSpec([None], tf.string, name="translation")
+    inputs = {"serving_default": [TEXTS], "greedy": [TEXTS], "score": [TEXTS, given]}
+    inputs["languages"] = []
     if translator.attention is not None:
-        signatures["attention"] = attention
-        warmup.append(("attention", {"text": [example]}))
+        inputs["attention"] = [TEXTS]
+    signatures = {
+        name: tf.function(getattr(parts, name), input_signature=specs)
+        for name, specs in inputs.items()
+    }
     module.signatures_ = list(signatures.values())
+    warmup = [(name, {spec.name: [example] for spec in specs}) for name, specs in inputs.items()]
     return Export(module, signatures, warmup)

@@ -12,6 +12,7 @@ from zoo.models.sentence_encoder import SentenceEncoder
 ATTENTIONS = ("additive", "multiplicative", "none")
 TIED = ("all", "decoder", "none")
 PAD = 0
+FAR_BELOW = -1e4  # below every h, and finite in 16 bits
 
 
 @keras.saving.register_keras_serializable(package="unfold")
@@ -22,10 +23,11 @@ class Translator(keras.Model):
         s    = tanh(W_s [h→_n, h←_1, mean_j m_j])         the sentence as a whole
         h¹_0, C¹_0, h²_0, C²_0 = tanh(W_b s)              the decoder begins with it
         h¹_t = LSTM¹([y_t, 1])                 y_t: the word before; [y_t, c_{t-1}, 1] if fed back
-        c_t  = Σ_j α_tj m_j                    attention with the query h¹_t; without it c_t = s
+        c_t  = Σ_j α_tj m_j                    attention with the query h¹_t
         h²_t = LSTM²([h¹_t, c_t, 1])
         p(w_{t+1}) = softmax(E (W_r [h²_t, c_t, y_t]) + b)
 
+    Without attention c_t = s, and s reads max_j m_j, too, as all of the sentence passes through it.
     x and y are rows of the embeddings, times the root of their size. With `encoder_layers` above 1,
     [h→, h←] of a layer are what the next one reads; m is the last one's, layer-normalised.
 
@@ -141,7 +143,7 @@ class Translator(keras.Model):
             if embedding is not None and not embedding.built:
                 embedding.build((None, None))
         self.encoder.build((None, None, width))
-        self.sentence.build((None, 2 * memory))
+        self.sentence.build((None, memory * (2 if self.attention is not None else 3)))
         self.bridge.build((None, units))
         self.first.build((None, None, width + (context if self.input_feeding else 0) + one))
         self.second.build((None, None, units + context + one))
@@ -178,8 +180,10 @@ class Translator(keras.Model):
         cells = self._embed(self.source_embedding, source, training)
         cells, ends = self.encoder(cells, mask=mask, training=training)
         real = ops.cast(mask, cells.dtype)[..., None]
-        mean = ops.sum(cells * real, axis=1) / ops.maximum(ops.sum(real, axis=1), 1)
-        sentence = self.sentence(ops.concatenate([ends, mean], axis=-1))
+        parts = [ends, ops.sum(cells * real, axis=1) / ops.maximum(ops.sum(real, axis=1), 1)]
+        if self.attention is None:
+            parts.append(ops.max(cells + FAR_BELOW * (1 - real), axis=1))
+        sentence = self.sentence(ops.concatenate(parts, axis=-1))
         sentence = self.drop(sentence[:, None], training=training)[:, 0]
         memory = {"mask": mask, "sentence": sentence}
         if self.attention is not None:
