@@ -82,6 +82,11 @@ def score(model, texts):
     return found["bits_per_char"].numpy(), found["characters"].numpy()
 
 
+def test_a_prompt_is_read_from_its_last_ten_thousand_characters(model):
+    recent = "the end. " * 2000
+    assert write(model, ["z" * 5000 + recent[-10_000:]]) == write(model, [recent[-10_000:]])
+
+
 def _history(run):
     history = json.loads((run / "state.json").read_text())["history"]
     return {name: series for name, series in history.items() if "seconds" not in name}

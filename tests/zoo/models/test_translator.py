@@ -102,9 +102,10 @@ class Reference:
             there = self.run(f"forwards_{layer}", x)
             back = self.run(f"backwards_{layer}", x[::-1])
             x = [np.concatenate(pair) for pair in zip(there, back[::-1], strict=True)]
-        ends = np.concatenate([there[-1], back[-1]])
-        mean = np.mean(x, axis=0)
-        s = np.tanh(np.concatenate([ends, mean]) @ self.value("sentence/kernel"))
+        parts = [there[-1], back[-1], np.mean(x, axis=0)]
+        if self.options["attention"] == "none":
+            parts.append(np.max(x, axis=0))
+        s = np.tanh(np.concatenate(parts) @ self.value("sentence/kernel"))
         if self.options["attention"] == "none":
             return np.zeros((1, 1)), s
         m = np.array(x)
