@@ -56,6 +56,8 @@ class Train(TrainFlags):
     """Streams that the text is cut into."""
     time: int = 64  # characters
     """Characters of each stream in a step, through which the gradient goes back."""
+    restarts: float = 0.02
+    """Share of the streams that begin anew at a step, without what was before."""
     epochs: int = 8
     """Passes over the text."""
     learning_rate: float = 6e-3
@@ -114,6 +116,8 @@ def check(flags: Train) -> None:
     for name in ("learning_rate", "clip"):
         if not getattr(flags, name) > 0:
             raise ValueError(f"`{name}` must be above 0. Got {getattr(flags, name)}.")
+    if not 0 <= flags.restarts <= 1:
+        raise ValueError(f"`restarts` must be from 0 to 1. Got {flags.restarts}.")
     for name in ("weight_decay", "sample_length"):
         if not getattr(flags, name) >= 0:
             raise ValueError(f"`{name}` must be at least 0. Got {getattr(flags, name)}.")
@@ -139,19 +143,17 @@ TINY_SHAKESPEARE = replace(
 PTB = replace(
     TINY_SHAKESPEARE,
     dataset="ptb",
+    layer_norm=True,
     input_dropout=0.0,
-    dropout=0.15,
-    weight_dropout=0.1,
-    batch_size=64,
-    epochs=10,
+    dropout=0.1,
+    weight_dropout=0.05,
+    epochs=6,
 )
 PRESETS = {
     "demo": DEMO,
     "file": replace(TINY_SHAKESPEARE, dataset="file", min_count=2),
     "tiny_shakespeare": TINY_SHAKESPEARE,
-    "war_and_peace": replace(
-        PTB, dataset="war_and_peace", dropout=0.2, weight_dropout=0.2, epochs=12
-    ),
+    "war_and_peace": replace(PTB, dataset="war_and_peace", dropout=0.2, weight_dropout=0.2),
     "ptb": PTB,
     "text8": replace(PTB, dataset="text8", dropout=0.0, weight_dropout=0.0, epochs=1),
     "enwik8": replace(PTB, dataset="enwik8", dropout=0.0, weight_dropout=0.0, epochs=1),

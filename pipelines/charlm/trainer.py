@@ -50,7 +50,9 @@ class Trainer:
         """One pass over the text; the same for the same epoch and model.
 
         The pass leaves out a random number of symbols at the start, so that the cuts between
-        streams and between steps fall elsewhere each time.
+        streams and between steps fall elsewhere each time. Now and then a stream begins anew: from
+        carried states alone the model would not learn to read a text from its start, and its cells
+        could count up all along a stream.
         """
         flags = self.flags
         rng = np.random.default_rng([flags.seed, epoch])
@@ -58,11 +60,12 @@ class Trainer:
         offset = int(rng.integers(0, max(spare, 1)))
         progress = keras.utils.Progbar(self.steps, stateful_metrics=["loss"])
         losses = []
-        self.model.reset_states()
         for inputs, targets in streams(self.numbers, flags.batch_size, flags.time, offset):
-            if not losses:
+            anew = (rng.random(flags.batch_size) < flags.restarts) | (not losses)
+            if anew.any():
+                self.model.reset_states(anew)
                 inputs = inputs.copy()
-                inputs[:, 0] = UNKNOWN  # what stands before a text
+                inputs[anew, 0] = UNKNOWN  # what stands before a text
             losses.append(float(self.model.train_on_batch(inputs, targets)))
             progress.update(len(losses), [("loss", np.mean(losses))])
         progress.update(self.steps, [("loss", np.mean(losses))], finalize=True)

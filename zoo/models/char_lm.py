@@ -248,10 +248,15 @@ class CharLM(keras.Model):
         """The states before a text: after the symbol 0, which stands for what is not known."""
         return self.step(ops.zeros((batch,), "int32"), self.initial_states(batch))
 
-    def reset_states(self) -> None:
-        """Makes the carried states zero: the next training batch begins its streams."""
+    def reset_states(self, rows=None) -> None:
+        """Makes carried states zero: the next training batch begins these streams.
+
+        Args:
+            rows: `<bool>[batch_size]`, True for those that begin anew; None for all.
+        """
+        kept = 0 if rows is None else ops.logical_not(rows)[:, None]
         for variable in self.carried:
-            variable.assign(ops.zeros(variable.shape, variable.dtype))
+            variable.assign(variable * ops.cast(kept, variable.dtype))
 
     # Parts.
 

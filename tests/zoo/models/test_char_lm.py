@@ -125,6 +125,19 @@ def test_training_batches_go_on_where_the_row_ended(name):
 
 
 @every_model
+def test_rows_that_are_reset_begin_anew_and_the_others_go_on(name):
+    model, text = build(name), tokens(2 * TIME)
+    model.reset_states()
+    model(text[:, :TIME], training=True)
+    anew = np.arange(BATCH) == 1
+    model.reset_states(anew)
+    (found,) = numpy([model(text[:, TIME:], training=True)])
+    whole, second = numpy([model(text), model(text[:, TIME:])])
+    np.testing.assert_allclose(found[~anew], whole[~anew, TIME:], atol=1e-5)
+    np.testing.assert_allclose(found[anew], second[anew], atol=1e-5)
+
+
+@every_model
 def test_splitting_a_text_anywhere_leaves_its_cost_unchanged(name):
     model, text = build(name), tokens(12, batch=1)
     whole, hits, _ = model.score(text, model.start(1))
