@@ -178,16 +178,33 @@ def _sized(task: Task) -> learning.Batch:
 
 
 def _result(flags: Flags, scores: dict[str, dict[str, list[list[float]]]]) -> Result:
-    recall, adding, copying = (scores[name] for name in ("recall", "adding", "copying"))
+    notes = [
+        f"{flags.units} units, {flags.steps} training steps of {BATCH} sequences for recall, "
+        f"{flags.adding_steps} for adding, {flags.copy_steps} for copying; {flags.seeds} seeds for "
+        f"recall, {flags.adding_seeds} for the others. More steps may move what fails here."
+    ]
+    numbers = {
+        "gaps": flags.gaps,
+        "adding_lengths": flags.adding_lengths,
+        "copy_gaps": flags.copy_gaps,
+        "baselines": {"recall": CHANCE, "adding": DO_NOTHING, "copying": NO_MEMORY},
+        **scores,
+    }
+    findings = [
+        *_recall_findings(flags, scores["recall"]),
+        _adding_finding(flags, scores["adding"]),
+        _copying_finding(flags, scores["copying"]),
+    ]
+    return Result(findings, numbers, [_picture(flags, scores), _table(flags, scores)], notes)
+
+
+def _recall_findings(flags: Flags, recall: dict[str, list[list[float]]]) -> list[Finding]:
     short, far = min(flags.gaps), max(flags.gaps)
     at = {
         start: {gap: float(np.mean(one)) for gap, one in zip(flags.gaps, found, strict=True)}
         for start, found in recall.items()
     }
-    longest = np.argmax(flags.adding_lengths)
-    errors = {start: float(np.mean(adding[start][longest])) for start in adding}
-    nats = {start: float(np.mean(copying[start][np.argmax(flags.copy_gaps)])) for start in copying}
-    findings = [
+    return [
         Finding(
             "A short gap ('the clouds are in the ...') is no problem for the RNN.",
             f"SimpleRNN recalls {at[RNN][short]:.0%} after {short} steps (chance {CHANCE:.0%}); "
@@ -214,41 +231,39 @@ def _result(flags: Flags, scores: dict[str, dict[str, list[list[float]]]]) -> Re
             f"It recalls {_by_gap(at[IDENTITY])}.",
             sum(at[IDENTITY].values()) - sum(at[RNN].values()) > 0.1 * len(flags.gaps),
         ),
-        Finding(
-            "The LSTM solves the adding problem where the RNN gives the do-nothing answer.",
-            f"Mean squared error at {max(flags.adding_lengths)} steps, do-nothing 1/6 = 0.167: "
-            + _by_start(errors)
-            + ".",
-            errors[LSTM_OFFSETS] < DO_NOTHING / 4 < errors[RNN],
-        ),
-        Finding(
-            "The LSTM copies over a gap where the RNN has no memory.",
-            f"Nats a symbol after {max(flags.copy_gaps)} blanks, without memory {NO_MEMORY:.3f}: "
-            + _by_start(nats)
-            + ".",
-            nats[LSTM_OFFSETS] < 0.75 * NO_MEMORY < nats[RNN],
-        ),
     ]
-    notes = [
-        f"{flags.units} units, {flags.steps} training steps of {BATCH} sequences for recall, "
-        f"{flags.adding_steps} for adding, {flags.copy_steps} for copying; {flags.seeds} seeds for "
-        f"recall, {flags.adding_seeds} for the others. More steps may move what fails here."
-    ]
-    numbers = {
-        "gaps": flags.gaps,
-        "adding_lengths": flags.adding_lengths,
-        "copy_gaps": flags.copy_gaps,
-        "baselines": {"recall": CHANCE, "adding": DO_NOTHING, "copying": NO_MEMORY},
-        **scores,
-    }
+
+
+def _adding_finding(flags: Flags, adding: dict[str, list[list[float]]]) -> Finding:
+    longest = np.argmax(flags.adding_lengths)
+    errors = {start: float(np.mean(found[longest])) for start, found in adding.items()}
+    return Finding(
+        "The LSTM solves the adding problem where the RNN gives the do-nothing answer.",
+        f"Mean squared error at {max(flags.adding_lengths)} steps, do-nothing 1/6 = 0.167: "
+        f"{_by_start(errors)}.",
+        errors[LSTM_OFFSETS] < DO_NOTHING / 4 < errors[RNN],
+    )
+
+
+def _copying_finding(flags: Flags, copying: dict[str, list[list[float]]]) -> Finding:
+    longest = np.argmax(flags.copy_gaps)
+    nats = {start: float(np.mean(found[longest])) for start, found in copying.items()}
+    return Finding(
+        "The LSTM copies over a gap where the RNN has no memory.",
+        f"Nats a symbol after {max(flags.copy_gaps)} blanks, without memory {NO_MEMORY:.3f}: "
+        f"{_by_start(nats)}.",
+        nats[LSTM_OFFSETS] < 0.75 * NO_MEMORY < nats[RNN],
+    )
+
+
+def _table(flags: Flags, scores: dict[str, dict[str, list[list[float]]]]) -> Html:
     rows = [
         (start, name, gap, float(np.mean(found)), float(np.min(found)), float(np.max(found)))
         for name, gaps in _lengths(flags).items()
         for start in memory.STARTS
         for gap, found in zip(gaps, scores[name][start], strict=True)
     ]
-    header = ["cell", "task", "gap", "mean over seeds", "least", "most"]
-    return Result(findings, numbers, [_picture(flags, scores), table(header, rows)], notes)
+    return table(["cell", "task", "gap", "mean over seeds", "least", "most"], rows)
 
 
 def _lengths(flags: Flags) -> dict[str, tuple[int, ...]]:
