@@ -47,7 +47,7 @@ class Train(TrainFlags):
     units: int = 64
     """Size of the recurrent states of each direction."""
     embedding_units: int = 64
-    """Size of word embeddings."""
+    """Size of word embeddings; 0 for none: each word has weights of its own for each gate."""
     layers: int = 1
     """Recurrent layers of each direction."""
     bidirectional: bool = True
@@ -139,9 +139,10 @@ def csv_options(flags: Train | Evaluate) -> dict[str, Any]:
 def check(flags: Train) -> None:
     """Raises ValueError for numbers that no run can have, before anything is loaded."""
     least = {
-        **dict.fromkeys(("min_count", "units", "embedding_units", "layers", "batch_size"), 1),
+        **dict.fromkeys(("min_count", "units", "layers", "batch_size"), 1),
         **dict.fromkeys(("epochs", "keep"), 1),
-        **dict.fromkeys(("pretrain_epochs", "negatives", "frozen_epochs", "weight_decay"), 0),
+        **dict.fromkeys(("embedding_units", "pretrain_epochs", "negatives", "frozen_epochs"), 0),
+        "weight_decay": 0,
         "vocabulary_size": 3,
         "max_length": 4,
     }
@@ -162,6 +163,11 @@ def check(flags: Train) -> None:
             f"{flags.pretrain_epochs} and {flags.pretrained!r}."
         )
     starts = flags.pretrained is not None or flags.pretrain_epochs > 0
+    if starts and not flags.embedding_units:
+        raise ValueError(
+            "`embedding_units` must be at least 1 for a language model, which reads and predicts "
+            "words through one embedding. Got 0."
+        )
     if flags.frozen_epochs and (not starts or flags.frozen_epochs > flags.epochs):
         raise ValueError(
             "`frozen_epochs` must be 0 without a language model to start from, and at most "

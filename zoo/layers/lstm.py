@@ -181,8 +181,10 @@ class LSTMCell(keras.layers.LSTMCell):
 
     def unfold(self, inputs, states, keep, training, return_sequences, weights=None):
         """All steps at once: see `RecurrentLayer`."""
-        weights = weights or (self.kernel, self.recurrent_kernel)
-        W_x, W_h = (ops.convert_to_tensor(w) for w in weights)
+        W_x, W_h = weights or (self.kernel, self.recurrent_kernel)
+        W_h = ops.convert_to_tensor(W_h)
+        W_x = ops.zeros((0, 4 * self.units), W_h.dtype) if W_x is None else W_x
+        W_x = ops.convert_to_tensor(W_x)
         if self.use_bias:
             # A bias is the weight of a constant 1 beside x.
             W_x = ops.concatenate([W_x, ops.convert_to_tensor(self.bias)[None]], axis=0)
@@ -224,7 +226,8 @@ def _recurrence(cell: LSTMCell, store: bool, sequences: bool) -> Callable[..., t
 
     The function that it gives takes x `<float>[time, batch, input]`, h_0 and C_0, the parts of W
     for h and for x, of all gates, and, if there is a mask, keep `<bool>[time, batch, 1]`. It gives
-    all h `<float>[time, batch, units]` if `sequences`, then h_T and C_T.
+    all h `<float>[time, batch, units]` if `sequences`, then h_T and C_T. Where W_x has no rows, x
+    is what W_x would have made of it, `<float>[time, batch, 4 * units]`.
     """
 
     def forward(*inputs):
@@ -246,9 +249,11 @@ def _steps(cell, stored, x, h_0, C_0, W_h, W_x, *keep):
     result, four times the units for all steps, does not fit in the caches of a CPU.
     """
 
+    project = _projection(W_x)
+
     def step(state, x):
         h, C = state
-        z = ops.matmul(h, W_h) + ops.matmul(x[0], W_x)
+        z = ops.matmul(h, W_h) + project(x[0])
         z_f, z_i, z_c, z_o = ops.split(z, 4, axis=-1)
         f = cell.recurrent_activation(z_f)
         i = cell.recurrent_activation(z_i)
@@ -292,7 +297,7 @@ def _steps_back(cell, saved, *gradients):
             for factor in (C_by_h, o_by_h, f_by_C, i_by_C, c_by_C)
         )
         f = ops.where(keep[0], f, ops.ones_like(f))
-    W_h_back, W_x_back = ops.transpose(W_h), ops.transpose(W_x)
+    W_h_back, back_to_x = ops.transpose(W_h), _projection(ops.transpose(W_x))
 
     def step(state, factors):
         f, C_by_h, o_by_h, f_by_C, i_by_C, c_by_C, *rest = factors
@@ -304,10 +309,16 @@ def _steps_back(cell, saved, *gradients):
         dh_before = ops.matmul(dz, W_h_back)
         if keep:
             dh_before = ops.where(rest[-1], dh_before, dh)
-        return (dh_before, dC * f), (dz, ops.matmul(dz, W_x_back))
+        return (dh_before, dC * f), (dz, back_to_x(dz))
 
     xs = (f, C_by_h, o_by_h, f_by_C, i_by_C, c_by_C, *dh_steps, *keep)
     widths = (4 * cell.units, x.shape[-1])
     (dh_0, dC_0), (dz, dx) = scan(step, (dh_last, dC_last), xs, widths, reverse=True)
-    dW_h, dW_x = product_over_time(shift(h_0, h), dz), product_over_time(x, dz)
+    dW_h = product_over_time(shift(h_0, h), dz)
+    dW_x = product_over_time(x, dz) if W_x.shape[0] else ops.zeros_like(W_x)
     return (dx, dh_0, dC_0, dW_h, dW_x, *(None for _ in keep))
+
+
+def _projection(W: Tensor) -> Callable[[Tensor], Tensor]:
+    """x -> W x, or x as it is where W has no weights."""
+    return (lambda x: ops.matmul(x, W)) if 0 not in W.shape else (lambda x: x)

@@ -75,7 +75,7 @@ class RecurrentLayer(keras.layers.RNN):
     with `inputs`: `<float>[time, batch, input]`, `keep`: `<bool>[time, batch, 1]` or None (False:
     the step is masked, the states pass through it), h of all steps: `<float>[time, batch, units]`,
     or None where the last state is all that is wanted. `weights`: kernel and recurrent kernel to
-    take in place of the cell's own.
+    take in place of the cell's own; kernel None: `inputs` are what it would have made of them.
 
     The generic loop is taken for `fast=False`, `unroll=True`, `recurrent_dropout` above 0, or an
     activation without a known slope.

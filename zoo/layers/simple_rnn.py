@@ -121,7 +121,7 @@ class SimpleRNNCell(keras.layers.SimpleRNNCell):
     def unfold(self, inputs, states, keep, training, return_sequences, weights=None):
         """All steps at once: see `RecurrentLayer`."""
         W_i, W_r = weights or (self.kernel, self.recurrent_kernel)
-        z = ops.matmul(inputs, W_i)
+        z = inputs if W_i is None else ops.matmul(inputs, W_i)
         if self.use_bias:
             z = z + self.bias
         recurrence = _recurrence(self, store=training, sequences=return_sequences)

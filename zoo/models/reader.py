@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from zoo.layers.constant_feature import ConstantFeature
+from zoo.models.one_hot import OneHotLayer
 from zoo.models.recurrent_layer import CELLS, recurrent_layer
 
 PAD = 0
@@ -21,7 +22,7 @@ def reverse_words(tokens):
 class Reader(keras.layers.Layer):
     """Words -> the states of recurrent layers that read them forwards, and others backwards.
 
-        x_t   = E w_t                            a row of the embedding
+        x_t   = E w_t                            a row of the embedding; or one-hot, E = I
         h¹_t  = LSTM¹([x_t, 1])                  h²_t = LSTM²([h¹_t, 1]), ...
 
     Each direction is a stack of its own, so that each can be pre-trained as a language model, which
@@ -34,7 +35,7 @@ class Reader(keras.layers.Layer):
 
     Args:
         vocabulary_size: words, padding among them.
-        units, embedding_units: sizes of h and of E's rows.
+        units, embedding_units: sizes of h and of E's rows; `embedding_units` 0 for one-hot.
         layers: recurrent layers of a direction.
         bidirectional: whether there is a stack that reads backwards.
         cell: "lstm" (the lecture's), "lstm_tanh" (the usual candidate) or "simple_rnn".
@@ -82,8 +83,11 @@ class Reader(keras.layers.Layer):
             "output_dropout": output_dropout,
         }
         for argument, size in sizes.items():
-            if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-                raise ValueError(f"`{argument}` must be a positive integer. Got {size!r}.")
+            least, rule = 1, "a positive integer"
+            if argument == "embedding_units":
+                least, rule = 0, "a positive integer, or 0"
+            if not isinstance(size, int) or isinstance(size, bool) or size < least:
+                raise ValueError(f"`{argument}` must be {rule}. Got {size!r}.")
         for argument, rate in rates.items():
             if not 0 <= rate < 1:
                 raise ValueError(f"`{argument}` must be at least 0 and below 1. Got {rate!r}.")
@@ -97,35 +101,40 @@ class Reader(keras.layers.Layer):
         }
         self._config = {**sizes, **options, **rates}
         self.units, self.vocabulary_size = units, vocabulary_size
-        self.embedding = keras.layers.Embedding(
-            vocabulary_size,
-            embedding_units,
-            # Small, so that a word seen once or twice says little (Merity et al. 2018).
-            embeddings_initializer=keras.initializers.RandomUniform(-0.1, 0.1),
-            name="embedding",
-        )
+        self.embedding = None
+        if embedding_units:
+            self.embedding = keras.layers.Embedding(
+                vocabulary_size,
+                embedding_units,
+                # Small, so that a word seen once or twice says little (Merity et al. 2018).
+                embeddings_initializer=keras.initializers.RandomUniform(-0.1, 0.1),
+                name="embedding",
+            )
         self.constant = ConstantFeature(name="constant") if constant_feature else None
         directions = ("forwards", "backwards") if bidirectional else ("forwards",)
         self.stacks = [
-            [
-                recurrent_layer(
-                    cell,
-                    units,
-                    f"{direction}_{index + 1}",
-                    constant=constant_feature,
-                    offsets=gate_offsets,
-                    identity=1.0,  # hundreds of words, where 0.9 would forget within tens
-                )
-                for index in range(layers)
-            ]
+            [self._layer(f"{direction}_{index + 1}", index) for index in range(layers)]
             for direction in directions
         ]
         self.input_dropout = keras.layers.SpatialDropout1D(input_dropout, name="input_dropout")
         self.output_dropout = keras.layers.SpatialDropout1D(output_dropout, name="output_dropout")
         self.seed_generator = keras.random.SeedGenerator()
 
+    def _layer(self, name: str, index: int) -> keras.layers.Layer:
+        config = self._config
+        options = {
+            "constant": config["constant_feature"],
+            "offsets": config["gate_offsets"],
+            "identity": 1.0,  # hundreds of words, where 0.9 would forget within tens
+        }
+        if index == 0 and self.embedding is None:
+            size = self.vocabulary_size
+            return OneHotLayer(size, config["cell"], self.units, name=name, **options)
+        return recurrent_layer(config["cell"], self.units, name, **options)
+
     def build(self, tokens_shape):
-        self.embedding.build(tokens_shape)
+        if self.embedding is not None:
+            self.embedding.build(tokens_shape)
         extra = 1 if self.constant is not None else 0
         for stack in self.stacks:
             width = self._config["embedding_units"]
@@ -142,15 +151,26 @@ class Reader(keras.layers.Layer):
         kept = self._kept_words(training)
         states = []
         for words, stack in zip(self.orders(tokens), self.stacks, strict=True):
-            h = self.embedding(words)
-            if kept is not None:
-                h = h * ops.cast(ops.take(kept, words, axis=0), h.dtype)[..., None]
-            h = self.input_dropout(h, training=training)
-            for layer in stack:
-                h = h if self.constant is None else self.constant(h)
-                h = self.output_dropout(layer(h, training=training), training=training)
+            first, *rest = stack
+            if self.embedding is None:
+                h = first(words, scale=kept, training=training)
+            else:
+                h = first(self._embed(words, kept, training), training=training)
+            h = self.output_dropout(h, training=training)
+            for layer in rest:
+                h = layer(self._with_constant(h), training=training)
+                h = self.output_dropout(h, training=training)
             states.append(h)
         return states
+
+    def _embed(self, words, kept, training):
+        x = self.embedding(words)
+        if kept is not None:
+            x = x * ops.cast(ops.take(kept, words, axis=0), x.dtype)[..., None]
+        return self._with_constant(self.input_dropout(x, training=training))
+
+    def _with_constant(self, x):
+        return x if self.constant is None else self.constant(x)
 
     def _kept_words(self, training):
         """A factor for each word of the vocabulary, 0 where it is dropped; None without dropout."""
