@@ -24,6 +24,7 @@ from zoo.layers.constant_feature import ConstantFeature, GateOffsets
 
 BATCH = 32
 HELD_OUT = 20_000  # characters
+NOT_LEARNT = ("carried", "seed_generator_state")  # what a checkpoint keeps beside parameters
 DEPARTURES = ("cell", "constant_feature", "gate_offsets", "use_bias")  # flags that runs may have
 
 
@@ -162,7 +163,11 @@ def find_runs(folder: Path) -> list[dict[str, Any]]:
                 "metrics": kept.get("metrics", {}),
                 "train_seconds": kept.get("train_seconds"),
                 "peak_memory": kept.get("peak_memory"),
-                "parameters": int(sum(array.size for array in best_arrays(run).values())),
+                "parameters": sum(
+                    array.size
+                    for name, array in best_arrays(run).items()
+                    if not name.endswith(NOT_LEARNT)
+                ),
             }
         )
     return found

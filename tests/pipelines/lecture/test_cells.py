@@ -45,7 +45,9 @@ def test_complete_runs_are_found_with_what_they_measured(tmp_path):
         folder = tmp_path / "counting" / name
         folder.mkdir(parents=True)
         (folder / "checkpoints").mkdir()
-        np.savez(folder / "checkpoints" / "w.npz", **{"model/0000/a/kernel": np.zeros((3, 4))})
+        arrays = {"0000/a/kernel": (3, 4), "0001/a/carried": (2, 5), "0002/seed_generator_state": 2}
+        arrays = {f"model/{name}": np.zeros(shape) for name, shape in arrays.items()}
+        np.savez(folder / "checkpoints" / "w.npz", **arrays)
         runs.write_json(folder / "state.json", {"best": [{"file": "w.npz"}]})
         runs.write_json(folder / "config.json", {"cell": cell, "dataset": "demo"})
         kept = {"metrics": {"accuracy": 0.875}, "train_seconds": 3.0}
