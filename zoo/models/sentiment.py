@@ -140,7 +140,7 @@ class LanguageModel(keras.Model):
     Blanc and Rendle 2018). Dai and Le (2015) start a classifier from such a model.
 
     Args:
-        reader: the classifier's, shared with it.
+        reader: the classifier's, shared with it; one that has an embedding.
         dropout: share of P [h_t, 1] dropped in training.
 
     Call arguments:
@@ -156,6 +156,8 @@ class LanguageModel(keras.Model):
 
     def __init__(self, reader: Reader, dropout: float = 0.0, name: str | None = None):
         super().__init__(name=name)
+        if reader.embedding is None:
+            raise ValueError("`reader` must have an embedding, which the softmax is tied to.")
         self.reader = reader
         self.constant = ConstantFeature(name="constant")
         width = reader.get_config()["embedding_units"]

@@ -257,6 +257,7 @@ def test_frozen_epochs_leave_the_reader_alone(runs_dir, tmp_path):
         ("--pooling=sum", "`pooling` must be of"),
         ("--pretrain-epochs=-1", "`pretrain_epochs` must be at least 0. Got -1."),
         ("--pretrained=gone", "`pretrain_epochs` must be 0 where `pretrained` names"),
+        ("--embedding-units=0", "`embedding_units` must be at least 1 for a language model"),
         ("--frozen-epochs=3", "at most `epochs`. Got 3 of 2."),
         ("--limit=0", "`limit`"),
     ],

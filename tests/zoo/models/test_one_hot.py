@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from zoo.models.one_hot import OneHotLayer
 from zoo.models.recurrent_layer import CELLS, recurrent_layer
-from zoo.models.sentiment import SentimentClassifier
+from zoo.models.sentiment import LanguageModel, SentimentClassifier
 
 WORDS, UNITS = 7, 3
 TOKENS = np.random.default_rng(0).integers(0, WORDS, (4, 5)).astype("int32")
@@ -63,3 +63,8 @@ def test_a_classifier_of_one_hot_words_is_one_whose_embedding_is_the_identity():
         theirs.assign(rng.normal(size=theirs.shape))
         own.assign(theirs)
     np.testing.assert_allclose(one_hot(TOKENS), embedded(TOKENS), atol=1e-5)
+
+
+def test_a_language_model_wants_an_embedding():
+    with pytest.raises(ValueError, match="`reader` must have an embedding"):
+        LanguageModel(SentimentClassifier(WORDS, units=UNITS, embedding_units=0).reader)
