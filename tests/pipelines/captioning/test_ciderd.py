@@ -129,9 +129,9 @@ def test_fast_enough_for_a_reward():
     prepared = prepare_references(corpus, frequencies)
     times = []
     for _ in range(10):
-        start = time.perf_counter()
+        start = time.process_time()  # not the wall's: others share the cores
         cider_d(candidates, prepared, frequencies)
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     assert min(times) < 0.06
 
 
