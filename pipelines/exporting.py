@@ -80,7 +80,8 @@ def _write_version(module, signatures, folder: Path, card: str, warmup, extra) -
     _remove_leftovers(folder)
     staging = folder / f".writing-{os.getpid()}"
     try:
-        tf.saved_model.save(module, str(staging), signatures=dict(signatures))
+        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)  # only served
+        tf.saved_model.save(module, str(staging), signatures=dict(signatures), options=options)
         write_warmup(staging / "assets.extra" / WARMUP, folder.name, warmup)
         write_json(staging / RUN, extra)
         write_digests(staging)
