@@ -254,9 +254,10 @@ class CharLM(keras.Model):
         Args:
             rows: `<bool>[batch_size]`, True for those that begin anew; None for all.
         """
-        kept = 0 if rows is None else ops.logical_not(rows)[:, None]
         for variable in self.carried:
-            variable.assign(variable * ops.cast(kept, variable.dtype))
+            zeros = ops.zeros(variable.shape, variable.dtype)
+            begun = zeros if rows is None else ops.where(rows[:, None], zeros, variable)
+            variable.assign(begun)
 
     # Parts.
 

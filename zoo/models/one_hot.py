@@ -6,7 +6,6 @@ from keras import ops
 from zoo.models.recurrent_layer import recurrent_layer
 
 
-@keras.saving.register_keras_serializable(package="unfold")
 class OneHotLayer(keras.layers.Layer):
     """The recurrent layer of `recurrent_layer` over x_t = one-hot(w_t), or [one-hot(w_t), 1].
 
