@@ -46,6 +46,24 @@ def stored_in_half(
     return stored, scope
 
 
+def signatures_of(
+    module: tf.Module, parts: object, inputs: Mapping[str, Sequence[tf.TensorSpec]]
+) -> dict[str, Callable]:
+    """Methods of `parts` as an export's signatures, kept alive by `module`.
+
+    Args:
+        module: what is saved.
+        parts: has a method of each signature's name.
+        inputs: signature name -> what the method takes.
+    """
+    signatures = {
+        name: tf.function(getattr(parts, name), input_signature=specs)
+        for name, specs in inputs.items()
+    }
+    module.signatures_ = list(signatures.values())
+    return signatures
+
+
 def write_saved_model(
     module: tf.Module,
     signatures: Mapping[str, Callable],

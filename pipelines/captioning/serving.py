@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from datasets.captioning.images import decode_batch
 from pipelines.captioning import data
-from pipelines.exporting import stored_in_half
+from pipelines.exporting import signatures_of, stored_in_half
 from pipelines.verbs import Export
 from zoo.models.captioner import Captioner
 
@@ -110,10 +110,9 @@ def caption_export(
     module.stored = parts.stored
     module.vocabulary = tf.saved_model.Asset(str(vocabulary_file))  # for people: a word a line
     images = tf.TensorSpec([None], tf.string, name="image_bytes")
-    methods = [parts.serving_default, parts.features]
+    names = ["serving_default", "features"]
     if captioner.attention is not None:
-        methods.append(parts.attention)
-    signatures = {m.__name__: tf.function(m, input_signature=[images]) for m in methods}
-    module.signatures_ = list(signatures.values())
+        names.append("attention")
+    signatures = signatures_of(module, parts, {name: [images] for name in names})
     warmup = [(name, {"image_bytes": [example]}) for name in signatures]
     return Export(module, signatures, warmup)

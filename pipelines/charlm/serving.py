@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.charlm.data import Vocabulary
-from pipelines.exporting import stored_in_half
+from pipelines.exporting import signatures_of, stored_in_half
 from pipelines.verbs import Export
 from zoo.models.char_lm import CharLM
 
@@ -180,11 +180,7 @@ def char_export(model: CharLM, vocabulary: Vocabulary, vocabulary_file: Path) ->
         "read": [strings("text"), state],
         "write": [state, *map(number, every)],
     }
-    signatures = {
-        name: tf.function(getattr(parts, name), input_signature=specs)
-        for name, specs in inputs.items()
-    }
-    module.signatures_ = list(signatures.values())
+    signatures = signatures_of(module, parts, inputs)
     return Export(module, signatures, _warmup(parts.layout.features))
 
 

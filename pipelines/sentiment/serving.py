@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from pipelines.exporting import stored_in_half
+from pipelines.exporting import signatures_of, stored_in_half
 from pipelines.sentiment.tokens import PAD, UNKNOWN, cut, lookup_table, tokenize
 from pipelines.verbs import Export
 from zoo.models.sentiment import SentimentClassifier
@@ -135,8 +135,6 @@ def sentiment_export(
     for name, file in files.items():
         setattr(module, name, tf.saved_model.Asset(str(file)))
     texts = tf.TensorSpec([None], tf.string, name="text")
-    methods = [parts.serving_default, parts.words]
-    signatures = {m.__name__: tf.function(m, input_signature=[texts]) for m in methods}
-    module.signatures_ = list(signatures.values())
+    signatures = signatures_of(module, parts, {"serving_default": [texts], "words": [texts]})
     warmup: list[tuple[str, Any]] = [(name, {"text": [example]}) for name in signatures]
     return Export(module, signatures, warmup)

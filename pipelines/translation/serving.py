@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from pipelines.exporting import stored_in_half
+from pipelines.exporting import signatures_of, stored_in_half
 from pipelines.translation.subwords import END, PAD, START, Subwords
 from pipelines.verbs import Export
 from zoo.decoding import Rules
@@ -135,10 +135,6 @@ def translation_export(
     inputs["languages"] = []
     if translator.attention is not None:
         inputs["attention"] = [TEXTS]
-    signatures = {
-        name: tf.function(getattr(parts, name), input_signature=specs)
-        for name, specs in inputs.items()
-    }
-    module.signatures_ = list(signatures.values())
+    signatures = signatures_of(module, parts, inputs)
     warmup = [(name, {spec.name: [example] for spec in specs}) for name, specs in inputs.items()]
     return Export(module, signatures, warmup)
