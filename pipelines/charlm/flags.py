@@ -36,6 +36,10 @@ class Train(TrainFlags):
     """Recurrent layers."""
     embedding_units: int = 48
     """Size of a character's embedding; 0 for one-hot."""
+    ngrams: int = 1  # characters
+    """Read what the last few characters spell, too: up to n-grams of this length. 1: not."""
+    ngram_dropout: float = 0.1
+    """Share of those n-grams left out in training."""
     tied: bool = False
     """Read out through the embedding's weights. Needs --embedding-units equal to --units."""
     constant_feature: bool = True

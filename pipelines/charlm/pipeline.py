@@ -28,6 +28,8 @@ def build_model(flags: Train, vocabulary: Vocabulary) -> CharLM:
         constant_feature=flags.constant_feature,
         layer_norm=flags.layer_norm,
         centred=flags.centred,
+        ngrams=flags.ngrams,
+        ngram_dropout=flags.ngram_dropout,
         tied=flags.tied,
         memory=flags.memory,
         input_dropout=flags.input_dropout,

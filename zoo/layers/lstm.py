@@ -32,6 +32,7 @@ from zoo.layers.time_loop import scan, with_gradient
 Tensor = Any
 GATES = "fico"  # their order in the fused weights
 STORED = 6  # what the backward pass wants of each step: h, C, f, i, c, o
+SMALL = 2**17  # weights, up to which a product of its own for each gate is faster
 
 
 @keras.saving.register_keras_serializable(package="unfold")
@@ -248,13 +249,11 @@ def _steps(cell, stored, x, h_0, C_0, W_h, W_x, *keep):
     To multiply all x by W_x before the loop is no faster in training, and slower in inference: the
     result, four times the units for all steps, does not fit in the caches of a CPU.
     """
-
-    project = _projection(W_x)
+    products = _products(W_h, W_x, steps=x.shape[0], store=stored == STORED)
 
     def step(state, x):
         h, C = state
-        z = ops.matmul(h, W_h) + project(x[0])
-        z_f, z_i, z_c, z_o = ops.split(z, 4, axis=-1)
+        z_f, z_i, z_c, z_o = products(h, x[0])
         f = cell.recurrent_activation(z_f)
         i = cell.recurrent_activation(z_i)
         c = cell.candidate_activation(z_c)
@@ -266,6 +265,30 @@ def _steps(cell, stored, x, h_0, C_0, W_h, W_x, *keep):
         return (h_t, C_t), (h_t, C_t, f, i, c, o)[:stored]
 
     return scan(step, (h_0, C_0), (x, *keep), (cell.units,) * stored)
+
+
+def _products(W_h, W_x, steps: int | None, store: bool) -> Callable[..., list[Tensor]]:
+    """(h, x) -> W[h, x] of each gate, in one product or several.
+
+    Several run side by side, where cores are free, and keep them busier than one that is cut in
+    pieces. Measured on two cores (`benchmarks/`): small weights want a product for each gate,
+    larger ones two, in training one. To join W_h and W_x for a single step would not pay.
+    """
+    parts = 1 if store else 2
+    if sum(W.shape[0] * W.shape[1] for W in (W_h, W_x)) <= SMALL:
+        parts = 4
+    if parts == 1 or steps == 1 or 0 in W_x.shape:
+        project = _projection(W_x)
+        return lambda h, x: ops.split(ops.matmul(h, W_h) + project(x), 4, axis=-1)
+
+    columns = ops.split(ops.concatenate([W_h, W_x], axis=0), parts, axis=1)
+
+    def products(h, x):
+        hx = ops.concatenate([h, x], axis=-1)
+        found = [ops.matmul(hx, W) for W in columns]
+        return [z for product in found for z in ops.split(product, 4 // parts, axis=-1)]
+
+    return products
 
 
 def _steps_back(cell, saved, *gradients):

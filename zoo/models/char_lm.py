@@ -8,13 +8,14 @@ from keras import ops
 
 from zoo.layers import LSTMCell, SimpleRNNCell
 from zoo.layers.constant_feature import ConstantFeature
+from zoo.models.ngrams import NGramEmbedding
 from zoo.models.recurrence import GateStart, Recurrence
 from zoo.models.recurrent_layer import CELLS
 from zoo.models.writing import write
 
 Tensor = Any
-SIZES = ("vocabulary_size", "units", "layers", "batch_size")
-RATES = ("input_dropout", "dropout", "weight_dropout")
+SIZES = ("vocabulary_size", "units", "layers", "batch_size", "ngrams")
+RATES = ("input_dropout", "dropout", "weight_dropout", "ngram_dropout")
 GAIN, CENTER = 4.0, 0.2  # for the lecture's sigmoid candidate: see `Recurrence`
 
 
@@ -26,6 +27,7 @@ class CharLM(keras.Model):
         h¹_t = LSTM¹([x_t, 1])                    h^l_t = LSTM^l([h^{l-1}_t, 1])
         p(w_{t+1} | w_1..w_t) = softmax(W_o [h^L_t, 1])
 
+    and, with `ngrams` above 1, x_t = E w_t + g_t, what the last symbols spell: `NGramEmbedding`;
     with the lecture's cells of zoo.layers; 1 is the constant feature. With `layer_norm`, the layer
     norm of h (Ba, Kiros and Hinton 2016) is read in place of h, outside the cell. Dropout on x,
     between layers and before the readout is variational, the same at all steps (Gal and Ghahramani
@@ -49,6 +51,8 @@ class CharLM(keras.Model):
         layer_norm: whether what a layer gives out is normed.
         centred: whether the lecture's LSTM is trained in the form of `Recurrence` that centres h
             and gives the sigmoid candidate its swing; the other cells need neither.
+        ngrams: longest n-gram of the last symbols that is an input, too; 1: none is.
+        ngram_dropout: share of them left out in training.
         tied: whether the readout's weights are the embedding's.
         memory: steps; where given, the forget gates begin with time constants from 1 to `memory`
             (chrono initialisation, Tallec and Ollivier 2018). 0: all with that of offset 1.
@@ -71,6 +75,8 @@ class CharLM(keras.Model):
         constant_feature: bool = True,
         layer_norm: bool = False,
         centred: bool = True,
+        ngrams: int = 1,
+        ngram_dropout: float = 0.0,
         tied: bool = False,
         memory: int = 0,
         input_dropout: float = 0.0,
@@ -89,6 +95,8 @@ class CharLM(keras.Model):
             "constant_feature": constant_feature,
             "layer_norm": layer_norm,
             "centred": centred,
+            "ngrams": ngrams,
+            "ngram_dropout": ngram_dropout,
             "tied": tied,
             "memory": memory,
             "input_dropout": input_dropout,
@@ -98,26 +106,9 @@ class CharLM(keras.Model):
         }
         _check(self._config)
         self.vocabulary_size = vocabulary_size
-        self.embedding = None
-        if embedding_units:
-            # Rows that serve as readout, too, must be small.
-            spread = embedding_units**-0.5 if tied else 1.0
-            self.embedding = keras.layers.Embedding(
-                vocabulary_size,
-                embedding_units,
-                embeddings_initializer=keras.initializers.RandomNormal(stddev=spread),
-                name="embedding",
-            )
         self.constant = ConstantFeature(name="constant") if constant_feature else None
-        centred = centred and cell == "lstm"
-        form = {
-            "rate": weight_dropout,
-            "gain": GAIN if centred else 1.0,
-            "center": CENTER if centred and constant_feature else 0.0,
-        }
-        self.recurrences = [
-            Recurrence(self._cell(), **form, name=f"recurrence_{index}") for index in range(layers)
-        ]
+        self._make_inputs()
+        self.recurrences = [self._recurrence(index) for index in range(layers)]
         norm = keras.layers.LayerNormalization
         self.norms = [norm(name=f"norm_{i}") for i in range(layers if layer_norm else 0)]
         self.readout = None
@@ -125,6 +116,34 @@ class CharLM(keras.Model):
             self.readout = keras.layers.Dense(vocabulary_size, use_bias=False, name="readout")
         self.drop_input = keras.layers.SpatialDropout1D(input_dropout, name="drop_input")
         self.drop = keras.layers.SpatialDropout1D(dropout, name="drop")
+
+    def _make_inputs(self) -> None:
+        self.embedding = self.spelling = None
+        units, config = self._config["embedding_units"], self._config
+        if units:
+            # Rows that serve as readout, too, must be small.
+            spread = units**-0.5 if config["tied"] else 1.0
+            self.embedding = keras.layers.Embedding(
+                self.vocabulary_size,
+                units,
+                embeddings_initializer=keras.initializers.RandomNormal(stddev=spread),
+                name="embedding",
+            )
+        if config["ngrams"] > 1:
+            self.spelling = NGramEmbedding(
+                units, config["ngrams"], dropout=config["ngram_dropout"], name="spelling"
+            )
+
+    def _recurrence(self, index: int) -> Recurrence:
+        config = self._config
+        centred = config["centred"] and config["cell"] == "lstm"
+        return Recurrence(
+            self._cell(),
+            rate=config["weight_dropout"],
+            gain=GAIN if centred else 1.0,
+            center=CENTER if centred and config["constant_feature"] else 0.0,
+            name=f"recurrence_{index}",
+        )
 
     def _cell(self) -> keras.Layer:
         config = self._config
@@ -147,6 +166,8 @@ class CharLM(keras.Model):
         width = config["embedding_units"] or config["vocabulary_size"]
         if self.embedding is not None:
             self.embedding.build((None, None))
+        if self.spelling is not None:
+            self.spelling.build()
         for index, layer in enumerate(self.recurrences):
             layer.build((None, None, (units if index else width) + extra))
         for norm in self.norms:
@@ -180,7 +201,8 @@ class CharLM(keras.Model):
 
         Args:
             tokens: `<int32>[batch, time]`.
-            states: a list of `<float>[batch, units]`: of the first layer, then of the second, ...
+            states: a list of `<float>[batch, units]`: of the first layer, then of the second, ...;
+                with `ngrams`, at its end the last symbols, `<float32>[batch, ngrams - 1]`.
             keep: `<bool>[batch, time]`, False where a token is padding; None: all are read.
             fixed: what `lecture_weights` gives, so that a loop works it out once.
 
@@ -188,22 +210,21 @@ class CharLM(keras.Model):
             logits `<float32>[batch, time, vocabulary_size]` of the symbol after each token, and
             the states after the last.
         """
-        x = self.drop_input(self._embed(tokens), training=training)
-        each = len(states) // len(self.recurrences)
-        after = []
+        x, history = self._embed(tokens, states, keep, training)
+        x = self.drop_input(x, training=training)
+        each, after = self._states_each, []
         for index, layer in enumerate(self.recurrences):
             own = states[index * each : (index + 1) * each]
             given = None if fixed is None else fixed[index]
             h, own = layer(self._with_constant(x), own, keep, given, training=training)
             after += own
             x = self.drop(self._norm(index, h), training=training)
-        return self._readout(x), after
+        return self._readout(x), after + history
 
     def next_logits(self, states):
         """Logits `<float32>[batch, vocabulary_size]` of the symbol that follows on a state."""
-        each = len(states) // len(self.recurrences)
         last = len(self.recurrences) - 1
-        h = ops.expand_dims(states[each * last], 1)
+        h = ops.expand_dims(states[self._states_each * last], 1)
         return self._readout(self._norm(last, h))[:, 0]
 
     def step(self, tokens, states, fixed=None):
@@ -236,13 +257,23 @@ class CharLM(keras.Model):
     # States.
 
     def state_shapes(self, batch) -> list[tuple]:
-        """Shapes of the states of `batch` rows: h and C of each layer (of a SimpleRNN, h)."""
-        each = 1 if self._config["cell"] == "simple_rnn" else 2
-        return [(batch, self._config["units"])] * (each * len(self.recurrences))
+        """Shapes of the states of `batch` rows: h and C of each layer (of a SimpleRNN, h).
+
+        With `ngrams` the last symbols are a state, too.
+        """
+        shapes = [(batch, self._config["units"])] * (self._states_each * len(self.recurrences))
+        return shapes if self.spelling is None else [*shapes, (batch, self.spelling.longest - 1)]
+
+    @property
+    def _states_each(self) -> int:
+        return 1 if self._config["cell"] == "simple_rnn" else 2
 
     def initial_states(self, batch) -> list[Tensor]:
         """States of zeros: nothing was read."""
-        return [ops.zeros(shape, self.compute_dtype) for shape in self.state_shapes(batch)]
+        states = [ops.zeros(shape, self.compute_dtype) for shape in self.state_shapes(batch)]
+        if self.spelling is not None:
+            states[-1] = ops.cast(states[-1], "float32")  # numbers of symbols, not to be rounded
+        return states
 
     def start(self, batch) -> list[Tensor]:
         """The states before a text: after the symbol 0, which stands for what is not known."""
@@ -261,11 +292,16 @@ class CharLM(keras.Model):
 
     # Parts.
 
-    def _embed(self, tokens):
+    def _embed(self, tokens, states, keep, training):
+        """x of each token, and what the states end in beside h and C."""
         if self.embedding is None:
-            return ops.one_hot(tokens, self.vocabulary_size, dtype=self.compute_dtype)
+            return ops.one_hot(tokens, self.vocabulary_size, dtype=self.compute_dtype), []
         x = self.embedding(tokens)
-        return x * self._config["embedding_units"] ** 0.5 if self._config["tied"] else x
+        x = x * self._config["embedding_units"] ** 0.5 if self._config["tied"] else x
+        if self.spelling is None:
+            return x, []
+        g, history = self.spelling(tokens, states[-1], keep, training=training)
+        return x + g, [history]
 
     def _with_constant(self, x):
         return x if self.constant is None else self.constant(x)
@@ -300,6 +336,8 @@ def _check(config: dict[str, Any]) -> None:
             "`tied` needs `embedding_units` equal to `units`. Got "
             f"{config['embedding_units']} and {config['units']}."
         )
+    if config["ngrams"] > 1 and not config["embedding_units"]:
+        raise ValueError("`ngrams` above 1 needs `embedding_units`. Got 0.")
     if 0 < config["memory"] <= 2:
         raise ValueError(f"`memory` must be 0, or above 2. Got {config['memory']}.")
     if config["memory"] and not config["constant_feature"]:

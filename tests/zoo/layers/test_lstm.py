@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from zoo.layers import LSTM, LSTMCell
+from zoo.layers import LSTM, LSTMCell, lstm
 
 BATCH, TIME, INPUT, UNITS = 3, 6, 4, 5
 MASK = np.array([[1, 1, 1, 1, 1, 1], [1, 0, 1, 1, 0, 0], [0, 1, 1, 0, 1, 0]], bool)
@@ -46,9 +46,12 @@ def problem():
 
 @pytest.mark.parametrize("mask", [None, MASK], ids=["whole", "masked"])
 @pytest.mark.parametrize("use_bias", [False, True])
-@pytest.mark.parametrize("way", [{}, {"fast": False}, {"unroll": True}], ids=str)
-def test_equals_the_equations(problem, way, use_bias, mask):
+@pytest.mark.parametrize("way", [{}, {"large": True}, {"fast": False}, {"unroll": True}], ids=str)
+def test_equals_the_equations(problem, way, use_bias, mask, monkeypatch):
     x, h, C, rng = problem
+    way = dict(way)
+    if way.pop("large", False):  # as if the weights were too many for a product for each gate
+        monkeypatch.setattr(lstm, "SMALL", 0)
     layer = LSTM(
         UNITS, use_bias=use_bias, return_sequences=True, return_state=True, dtype="float64", **way
     )

@@ -22,6 +22,7 @@ MODELS = {
     "tanh": {"cell": "lstm_tanh", "embedding_units": 4, "memory": 9},
     "normed": {"layers": 2, "embedding_units": 4, "layer_norm": True},
     "uncentred": {"layers": 1, "embedding_units": 4, "centred": False},
+    "spelling": {"layers": 2, "embedding_units": 4, "ngrams": 3},
     "simple_rnn": {"cell": "simple_rnn", "layers": 2, "embedding_units": UNITS, "tied": True},
 }
 every_model = pytest.mark.parametrize("name", MODELS)
@@ -78,14 +79,23 @@ def numpy_logits(model, text):
         C = sigmoid(f) * C + sigmoid(i) * candidate
         return sigmoid(o) * np.tanh(C), C
 
+    def spelling(t):
+        code, total = text[t], 0
+        for back in range(1, config["ngrams"]):
+            before = text[t - back] if t >= back else 0
+            code = (code * 16_381 + before) % 2**17
+            total = total + value("spelling/table")[code]
+        return total
+
     weights = [[w.numpy().astype("float64") for w in pair] for pair in lecture_weights(model)]
     states = [(np.zeros(UNITS), np.zeros(UNITS)) for _ in weights]
     logits = []
-    for symbol in text:
+    for t, symbol in enumerate(text):
         x = np.eye(SYMBOLS)[symbol]
         if config["embedding_units"]:
             x = x @ value("embedding/embeddings")
             x = x * np.sqrt(config["embedding_units"]) if config["tied"] else x
+        x = x + spelling(t) if config["ngrams"] > 1 else x
         for layer, (W_x, W_h) in enumerate(weights):
             states[layer] = cell(W_x, W_h, one(x), *states[layer])
             x = norm(layer, states[layer][0])
@@ -158,8 +168,9 @@ def test_a_tokens_cost_is_its_log_probability_after_what_was_before():
     np.testing.assert_array_equal(hits[0], wanted.argmax(axis=-1) == text[0])
 
 
-def test_padding_changes_no_state_and_no_cost():
-    model, text = build(), tokens()
+@pytest.mark.parametrize("name", ["lecture", "spelling"])
+def test_padding_changes_no_state_and_no_cost(name):
+    model, text = build(name), tokens()
     keep = np.arange(TIME) < np.array([[2], [TIME], [0]])
     log_p, _, states = model.score(text, model.start(BATCH), keep)
     for row, length in ((0, 2), (1, TIME)):
@@ -202,6 +213,17 @@ def test_dropout_drops_the_same_features_at_all_steps():
     dropped = keras.ops.convert_to_numpy(seen["x"])[..., :-1] == 0  # all but the constant 1
     assert np.all(dropped == dropped[:, :1])
     assert 0 < dropped.mean() < 1
+
+
+def test_left_out_ngrams_are_others_at_each_step():
+    model = build("spelling", ngram_dropout=0.5)
+    history = model.initial_states(BATCH)[-1]
+    whole, last = model.spelling(tokens(), history)
+    np.testing.assert_array_equal(last, tokens()[:, -2:])
+    (found,) = numpy([model.spelling(tokens(), history, training=True)[0]])
+    left = np.isclose(found, 0).all(axis=-1)
+    assert 0 < left.sum() < left.size  # both of a step's two, by chance
+    assert not np.isclose(found, whole).all()
 
 
 def test_training_learns_a_text_that_repeats_itself():
@@ -249,6 +271,8 @@ def test_first_weights_come_from_the_seed():
         ({"weight_dropout": -0.1}, r"`weight_dropout` must be in \[0, 1\). Got -0.1."),
         ({"cell": "gru"}, "`cell` must be one of .* Got 'gru'."),
         ({"tied": True}, "`tied` needs `embedding_units` equal to `units`. Got 64 and 5."),
+        ({"ngrams": 0}, "`ngrams` must be a positive integer. Got 0."),
+        ({"ngrams": 2, "embedding_units": 0}, "`ngrams` above 1 needs `embedding_units`. Got 0."),
         ({"memory": 2}, "`memory` must be 0, or above 2. Got 2."),
         ({"memory": 9, "constant_feature": False}, "`memory` needs `constant_feature`."),
     ],
@@ -260,7 +284,7 @@ def test_bad_arguments_say_what_is_wrong(options, message):
 
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
 def test_another_backend_gives_the_same(tmp_path):
-    model, text = build(), tokens(TIME + 1)
+    model, text = build("spelling"), tokens(TIME + 1)
     problem = {"config": json.dumps(model.get_config()), "tokens": text[:, :-1]}
     weights = {f"weight_{i}": weight for i, weight in enumerate(model.get_weights())}
     np.savez(tmp_path / "problem.npz", targets=text[:, 1:], **problem, **weights)
