@@ -62,7 +62,7 @@ def training_runs(units: int, layers: int, batch: int, time: int) -> dict[str, C
 
 def writing_runs(units: int, layers: int, batch: int) -> dict[str, Callable]:
     """`LENGTH` characters for each row, drawn at temperature 1, by each contender."""
-    model = build(units, layers, batch)
+    model = build(units, layers, batch).as_printed()  # as exported models are
 
     @tf.function
     def inside():

@@ -77,7 +77,7 @@ def export(flags: Train, run: Path) -> Export:
     vocabulary = Vocabulary.from_json(runs.read_json(path))
     model = build_model(flags, vocabulary)
     training.load_best(model, run)
-    return serving.char_export(model, vocabulary, path)
+    return serving.char_export(model.as_printed(), vocabulary, path)
 
 
 def predict(model: Any, flags: Predict) -> Iterable[str]:

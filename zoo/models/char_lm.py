@@ -8,14 +8,12 @@ from keras import ops
 
 from zoo.layers import LSTMCell, SimpleRNNCell
 from zoo.layers.constant_feature import ConstantFeature
+from zoo.models.char_lm_checks import check
 from zoo.models.ngrams import NGramEmbedding
 from zoo.models.recurrence import GateStart, Recurrence
-from zoo.models.recurrent_layer import CELLS
 from zoo.models.writing import write
 
 Tensor = Any
-SIZES = ("vocabulary_size", "units", "layers", "batch_size", "ngrams")
-RATES = ("input_dropout", "dropout", "weight_dropout", "ngram_dropout")
 GAIN, CENTER = 4.0, 0.2  # for the lecture's sigmoid candidate: see `Recurrence`
 
 
@@ -104,7 +102,7 @@ class CharLM(keras.Model):
             "weight_dropout": weight_dropout,
             "batch_size": batch_size,
         }
-        _check(self._config)
+        check(self._config)
         self.vocabulary_size = vocabulary_size
         self.constant = ConstantFeature(name="constant") if constant_feature else None
         self._make_inputs()
@@ -235,6 +233,19 @@ class CharLM(keras.Model):
         """The lecture's W of each layer, for [x, 1] and for h: see `Recurrence`."""
         return [layer.lecture_weights() for layer in self.recurrences]
 
+    def as_printed(self) -> "CharLM":
+        """The same model, its cells with the lecture's W for their weights: to read, not to train.
+
+        Where `centred` trains another form of W, each call works W out; this one has it.
+        """
+        other = CharLM(**{**self._config, "centred": False})
+        other.build()
+        other.set_weights(self.get_weights())
+        for layer, (W_x, W_h) in zip(other.recurrences, self.lecture_weights(), strict=True):
+            layer.cell.kernel.assign(W_x)
+            layer.cell.recurrent_kernel.assign(W_h)
+        return other
+
     def write(self, states, length, **options):
         """Text that goes on from a state: see `zoo.models.writing.write`."""
         step = partial(self.step, fixed=self.lecture_weights())
@@ -319,32 +330,3 @@ class CharLM(keras.Model):
 
     def get_config(self):
         return {**super().get_config(), **self._config}
-
-
-def _check(config: dict[str, Any]) -> None:
-    for name in SIZES:
-        _check_integer(name, config[name], 1)
-    for name in ("embedding_units", "memory"):
-        _check_integer(name, config[name], 0)
-    for name in RATES:
-        if not 0 <= config[name] < 1:
-            raise ValueError(f"`{name}` must be in [0, 1). Got {config[name]}.")
-    if config["cell"] not in CELLS:
-        raise ValueError(f"`cell` must be one of {CELLS}. Got {config['cell']!r}.")
-    if config["tied"] and config["embedding_units"] != config["units"]:
-        raise ValueError(
-            "`tied` needs `embedding_units` equal to `units`. Got "
-            f"{config['embedding_units']} and {config['units']}."
-        )
-    if config["ngrams"] > 1 and not config["embedding_units"]:
-        raise ValueError("`ngrams` above 1 needs `embedding_units`. Got 0.")
-    if 0 < config["memory"] <= 2:
-        raise ValueError(f"`memory` must be 0, or above 2. Got {config['memory']}.")
-    if config["memory"] and not config["constant_feature"]:
-        raise ValueError("`memory` needs `constant_feature`. Got False.")
-
-
-def _check_integer(name: str, value: Any, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        rule = "a positive integer" if least else "an integer of 0 or more"
-        raise ValueError(f"`{name}` must be {rule}. Got {value!r}.")

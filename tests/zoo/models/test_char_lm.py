@@ -193,6 +193,16 @@ def test_steps_give_the_logits_of_the_sequence(name):
     np.testing.assert_allclose(np.stack(numpy(found), axis=1), model(text), atol=1e-5)
 
 
+@every_model
+def test_as_printed_it_is_the_same_model(name):
+    model, text = build(name), tokens()
+    printed = model.as_printed()
+    np.testing.assert_allclose(printed(text), model(text), atol=1e-5)
+    for layer, (W_x, W_h) in zip(printed.recurrences, model.lecture_weights(), strict=True):
+        np.testing.assert_array_equal(layer.cell.kernel, W_x)
+        np.testing.assert_array_equal(layer.cell.recurrent_kernel, W_h)
+
+
 def test_written_text_is_what_the_logits_say():
     model = build()
     found = keras.ops.convert_to_numpy(model.write(model.start(1), 8, seed=3, temperature=0.0)[0])
