@@ -58,6 +58,8 @@ class Train(TrainFlags):
     """End each layer's input in a constant 1, which does a bias's work."""
     gate_offsets: bool = True
     """Start forget gates at +1 and input gates at -1, through the constant."""
+    contractive: bool = False
+    """Keep a SimpleRNN from growing along a text: the sizes of the weights into a unit sum to 1."""
     word_dropout: float = 0.05
     """Share of the words read in training replaced by the unknown word."""
     embedding_dropout: float = 0.0
@@ -187,6 +189,7 @@ IMDB = replace(
     max_length=400,
     units=128,
     embedding_units=0,
+    contractive=True,
     word_dropout=0.05,
     embedding_dropout=0.3,
     output_dropout=0.2,

@@ -42,6 +42,7 @@ def build_classifier(flags: Train, vocabulary: Sequence[str], classes: int) -> S
         cell=flags.cell,
         constant_feature=flags.constant_feature,
         gate_offsets=flags.gate_offsets,
+        contractive=flags.contractive,
         embedding_dropout=flags.embedding_dropout,
         input_dropout=flags.input_dropout,
         output_dropout=flags.output_dropout,

@@ -41,6 +41,7 @@ class Reader(keras.layers.Layer):
         cell: "lstm" (the lecture's), "lstm_tanh" (the usual candidate) or "simple_rnn".
         constant_feature: whether the constant 1 ends each layer's input.
         gate_offsets: whether it starts the gates of an LSTM at an offset: see `recurrent_layer`.
+        contractive: whether a SimpleRNN is kept from growing along a text: see `NonExpansive`.
         embedding_dropout, input_dropout, output_dropout: the three rates, in [0, 1).
 
     Call arguments:
@@ -65,6 +66,7 @@ class Reader(keras.layers.Layer):
         cell: str = "lstm",
         constant_feature: bool = True,
         gate_offsets: bool = True,
+        contractive: bool = False,
         embedding_dropout: float = 0.0,
         input_dropout: float = 0.0,
         output_dropout: float = 0.0,
@@ -98,6 +100,7 @@ class Reader(keras.layers.Layer):
             "cell": cell,
             "constant_feature": constant_feature,
             "gate_offsets": gate_offsets,
+            "contractive": contractive,
         }
         self._config = {**sizes, **options, **rates}
         self.units, self.vocabulary_size = units, vocabulary_size
@@ -125,6 +128,7 @@ class Reader(keras.layers.Layer):
         options = {
             "constant": config["constant_feature"],
             "offsets": config["gate_offsets"],
+            "contractive": config["contractive"],
             "identity": 1.0,  # hundreds of words, where 0.9 would forget within tens
         }
         if index == 0 and self.embedding is None:

@@ -1,11 +1,28 @@
 """The recurrent layers that the models are made of, as they begin."""
 
 import keras
+from keras import ops
 
 from zoo.layers import LSTM, SimpleRNN
 from zoo.layers.constant_feature import GateOffsets
 
 CELLS = ("lstm", "lstm_tanh", "simple_rnn")
+
+
+@keras.saving.register_keras_serializable(package="unfold")
+class NonExpansive(keras.constraints.Constraint):
+    """Keeps the sizes of the weights into each unit at a sum of at most 1.
+
+        Σ_j |W_r[j, k]| <= 1        so that  |h_{t-1} W_r| <= |h_{t-1}|,  |·| the largest entry
+
+    The ReLU of the lecture's RNN has no upper bound: where W_r makes h larger, however little, 400
+    words make it larger 400 times over. Under this bound a step adds |x_t W_i| at most, and the
+    gradient, whose sum of sizes W_r^T cannot make larger either, does not explode.
+    """
+
+    def __call__(self, w):
+        sizes = ops.sum(ops.abs(w), axis=0, keepdims=True)
+        return w / ops.maximum(sizes, 1)
 
 
 def recurrent_layer(
@@ -16,6 +33,7 @@ def recurrent_layer(
     constant: bool = True,
     offsets: bool = True,
     identity: float = 0.9,
+    contractive: bool = False,
     **options,
 ) -> keras.layers.RNN:
     """The lecture's LSTM or SimpleRNN, or the LSTM with the usual tanh candidate; gives all h.
@@ -29,6 +47,7 @@ def recurrent_layer(
             at -1.
         identity: what the SimpleRNN's recurrence starts as, times the identity: h is kept as it is,
             or nearly, until the input says otherwise (Le, Jaitly and Hinton 2015).
+        contractive: whether the SimpleRNN's recurrence is held to `NonExpansive`.
         **options: of the layer.
 
     Raises:
@@ -39,7 +58,8 @@ def recurrent_layer(
     options.update(return_sequences=True, name=name)
     if cell == "simple_rnn":
         start = keras.initializers.Identity(identity)
-        return SimpleRNN(units, recurrent_initializer=start, **options)
+        bound = NonExpansive() if contractive else None
+        return SimpleRNN(units, recurrent_initializer=start, recurrent_constraint=bound, **options)
     kernel = "glorot_uniform"
     if constant:
         kernel = GateOffsets() if offsets else GateOffsets(forget=0.0, input=0.0)
