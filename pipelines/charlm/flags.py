@@ -148,16 +148,21 @@ PTB = replace(
     TINY_SHAKESPEARE,
     dataset="ptb",
     layer_norm=True,
+    embedding_units=128,
+    ngrams=7,
+    ngram_dropout=0.3,
     input_dropout=0.0,
-    dropout=0.1,
-    weight_dropout=0.05,
-    epochs=6,
+    dropout=0.15,
+    weight_dropout=0.1,
+    epochs=8,
 )
 PRESETS = {
     "demo": DEMO,
     "file": replace(TINY_SHAKESPEARE, dataset="file", min_count=2),
     "tiny_shakespeare": TINY_SHAKESPEARE,
-    "war_and_peace": replace(PTB, dataset="war_and_peace", dropout=0.2, weight_dropout=0.2),
+    "war_and_peace": replace(
+        PTB, dataset="war_and_peace", ngrams=5, ngram_dropout=0.4, dropout=0.2, epochs=4
+    ),
     "ptb": PTB,
     "text8": replace(PTB, dataset="text8", dropout=0.0, weight_dropout=0.0, epochs=1),
     "enwik8": replace(PTB, dataset="enwik8", dropout=0.0, weight_dropout=0.0, epochs=1),
