@@ -92,9 +92,6 @@ class Train(TrainFlags):
     """Words that the language model's sum over all words is estimated from; 0: no estimate."""
     pretrained: str | None = None
     """Start from the language model of this run (a name under --runs-dir, or a folder) instead."""
-    teacher: str | None = None
-    """Learn from the unlabelled texts, too, with the probabilities that this model gives them: a
-    run under --runs-dir, or the folder of a SavedModel."""
     frozen_epochs: int = 0
     """First epochs in which the readout alone learns on top of the language model's states."""
 

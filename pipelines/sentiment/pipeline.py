@@ -7,15 +7,7 @@ import numpy as np
 
 from datasets.sentiment import Reviews, read, warn_overlap
 from pipelines import runs, training
-from pipelines.sentiment import (
-    measuring,
-    metrics,
-    predicting,
-    pretraining,
-    self_training,
-    serving,
-    tokens,
-)
+from pipelines.sentiment import measuring, metrics, predicting, pretraining, serving, tokens
 from pipelines.sentiment.card import model_card
 from pipelines.sentiment.flags import PRESETS, Evaluate, Predict, Train, check, csv_options
 from pipelines.sentiment.trainer import Trainer, logits
@@ -67,11 +59,11 @@ def read_split(flags: Train, split: str) -> Reviews:
 def prepare(flags: Train, run: Path) -> training.Task:
     """Loads the data, builds the model, pre-trains it if asked, and says what an epoch is."""
     check(flags)
-    lent, teacher = pretraining.source(flags), self_training.source(flags)
+    lent = pretraining.source(flags)
     train, dev = read_split(flags, "train"), read_split(flags, "dev")
     warn_overlap(train, dev)
     unlabelled = []
-    if teacher or (flags.pretrain_epochs and flags.dataset in WITH_UNLABELLED):
+    if flags.pretrain_epochs and flags.dataset in WITH_UNLABELLED:
         unlabelled = read_split(flags, "unlabelled").texts
     if lent is None:
         vocabulary = tokens.build_vocabulary(
@@ -84,21 +76,17 @@ def prepare(flags: Train, run: Path) -> training.Task:
     model = build_classifier(flags, vocabulary, len(train.names))
     rows = tokens.encode(train.texts, vocabulary, flags.lower_case)
     dev_rows = tokens.encode(dev.texts, vocabulary, flags.lower_case)
-    more = tokens.encode(unlabelled, vocabulary, flags.lower_case)
     print(
-        f"{len(rows)} training texts, {len(more)} unlabelled ones, {len(dev_rows)} dev texts, "
-        f"{len(train.names)} labels, {len(vocabulary)} words, {model.count_params()} parameters.",
+        f"{len(rows)} training texts, {len(dev_rows)} dev texts, {len(train.names)} labels, "
+        f"{len(vocabulary)} words, {model.count_params()} parameters.",
         flush=True,
     )
     if flags.pretrain_epochs:
+        more = tokens.encode(unlabelled, vocabulary, flags.lower_case)
         pretraining.pretrain(flags, model.reader, [*rows, *more], dev_rows, run)
     elif lent is not None:
         pretraining.load(flags, model.reader, lent)
-    targets = _one_hot(train.labels, len(train.names))
-    if teacher is not None:
-        taught = self_training.taught(teacher, unlabelled, train.names, run)
-        rows, targets = [*rows, *more], np.concatenate([targets, taught])
-    return _task(flags, run, model, (rows, targets), (dev_rows, dev.labels))
+    return _task(flags, run, model, (rows, train.labels), (dev_rows, dev.labels))
 
 
 def _keep(path: Path, value: list[str]) -> None:
@@ -115,21 +103,15 @@ def _keep(path: Path, value: list[str]) -> None:
     runs.write_json(path, value)
 
 
-def _one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
-    """`<float32>[texts, classes]`; a row of zeros where there is no label (-1)."""
-    return np.eye(classes + 1, classes, dtype=np.float32)[labels]
-
-
 def _task(flags, run, model, train, dev) -> training.Task:
     ends = tokens.ends(flags.cut, flags.max_length)
 
-    def cut(rows, answers, answered):
-        chosen = [i for i, row in enumerate(rows) if answered[i] and len(row)]
-        return [tokens.cut_row(rows[i], *ends) for i in chosen], answers[chosen]
+    def labelled(rows, labels):
+        chosen = [i for i, row in enumerate(rows) if labels[i] >= 0 and len(row)]
+        return [tokens.cut_row(rows[i], *ends) for i in chosen], labels[chosen]
 
-    rows, targets = train
-    trainer = Trainer(flags, model, *cut(rows, targets, targets.any(axis=1)))
-    dev_rows, dev_labels = cut(*dev, dev[1] >= 0)
+    trainer = Trainer(flags, model, *labelled(*train))
+    dev_rows, dev_labels = labelled(*dev)
     # Kept for the temperature, which an export works out: it then needs no data set.
     measuring.save_rows(run / "dev.npz", dev_rows, dev_labels)
     return training.Task(

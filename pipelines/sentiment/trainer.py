@@ -33,7 +33,7 @@ class Trainer:
         flags: of the run.
         model: built.
         rows: word numbers of each training text, cut.
-        targets: the probabilities of the labels, `<float32>[texts, labels]`.
+        labels: `<int>[texts]`.
     """
 
     def __init__(
@@ -41,12 +41,12 @@ class Trainer:
         flags: Train,
         model: SentimentClassifier,
         rows: Sequence[np.ndarray],
-        targets: np.ndarray,
+        labels: np.ndarray,
     ):
         self.flags = flags
         self.model = model
         self.rows = rows
-        self.targets = targets
+        self.targets = np.eye(model.classes, dtype=np.float32)[labels]
         self.lengths = batches.boundaries(rows)
         self.steps = batches.count(rows, flags.batch_size, self.lengths)
         self.phase = None
