@@ -17,8 +17,8 @@ class NGramEmbedding(keras.layers.Layer):
         hash_n(w_{t-n+1}, ..., w_t) = (PRIME * hash_{n-1}(w_{t-n+2}, ..., w_t) + w_{t-n+1}) mod rows
 
     with hash_1(w) = w. A recurrent layer that reads x_t + g_t need not learn the spelling of its
-    language: it finds that in a table, at next to no cost, and has its cells for what is further
-    back. Hashed n-grams beside a recurrent net: Mikolov et al., "Strategies for training large
+    language: it finds that in a table, at little cost, and has its cells for what is further back.
+    Hashed n-grams beside a recurrent net: Mikolov et al., "Strategies for training large
     scale neural network language models", 2011, there at the readout; at the input, of bytes:
     Pagnoni et al., "Byte Latent Transformer", 2024.
 
