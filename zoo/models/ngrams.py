@@ -7,14 +7,14 @@ from keras import ops
 
 Tensor = Any
 PRIME = 16_381  # of the hash
-MOST_ROWS = 2**17  # with PRIME the largest that keeps the hash in 32 bits
+ROWS = 2**17  # of the table: with PRIME the most that keep the hash in 32 bits
 
 
 class NGramEmbedding(keras.layers.Layer):
     """The n-grams that end in each symbol -> the sum of their embeddings.
 
         g_t = sum_{n=2..longest} E[hash_n(w_{t-n+1}, ..., w_t)]
-        hash_n(w_{t-n+1}, ..., w_t) = (PRIME * hash_{n-1}(w_{t-n+2}, ..., w_t) + w_{t-n+1}) mod rows
+        hash_n(w_{t-n+1}, ..., w_t) = (PRIME * hash_{n-1}(w_{t-n+2}, ..., w_t) + w_{t-n+1}) mod ROWS
 
     with hash_1(w) = w. A recurrent layer that reads x_t + g_t need not learn the spelling of its
     language: it finds that in a table, at little cost, and has its cells for what is further back.
@@ -28,7 +28,6 @@ class NGramEmbedding(keras.layers.Layer):
     Args:
         units: size of the embeddings.
         longest: n of the longest n-grams, at least 2.
-        rows: of the table.
         dropout: share of the n-grams left out in training, each length at each step for itself,
             so that the model is used to n-grams that it does not know.
 
@@ -41,25 +40,18 @@ class NGramEmbedding(keras.layers.Layer):
 
     Returns:
         g `<float>[batch, time, units]`, and the history after the last token.
-
-    Raises:
-        ValueError: `rows` is out of its range.
     """
 
-    def __init__(
-        self, units: int, longest: int, rows: int = MOST_ROWS, dropout: float = 0.0, **kwargs
-    ):
+    def __init__(self, units: int, longest: int, dropout: float = 0.0, **kwargs):
         super().__init__(**kwargs)
-        if not 1 <= rows <= MOST_ROWS:
-            raise ValueError(f"`rows` must be from 1 to {MOST_ROWS}. Got {rows}.")
-        self.units, self.longest, self.rows = units, longest, rows
+        self.units, self.longest = units, longest
         # One draw for an n-gram, not for each of its features.
         self.drop = keras.layers.Dropout(dropout, name="drop")
 
     def build(self, tokens_shape=None, history_shape=None, keep_shape=None):
         # The rows that are read are cast, under mixed precision, not the table.
         self.table = self.add_weight(
-            name="table", shape=(self.rows, self.units), initializer="zeros", autocast=False
+            name="table", shape=(ROWS, self.units), initializer="zeros", autocast=False
         )
         self.built = True
 
@@ -69,7 +61,7 @@ class NGramEmbedding(keras.layers.Layer):
         code, total = tokens, 0.0
         for back in range(1, self.longest):
             before = symbols[:, reach - back : reach - back + time]
-            code = ops.mod(code * PRIME + before, self.rows)
+            code = ops.mod(code * PRIME + before, ROWS)
             row = ops.cast(ops.take(self.table, code, axis=0), self.compute_dtype)
             kept = self.drop(ops.ones(ops.shape(code), row.dtype), training=training)
             total = total + row * kept[..., None]
