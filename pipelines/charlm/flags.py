@@ -64,10 +64,13 @@ class Train(TrainFlags):
     """Share of the streams that begin anew at a step, without what was before."""
     epochs: int = 8
     """Passes over the text."""
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """muon steps by the same length in all directions of a weight matrix: fewer steps are needed, \
+    each takes longer. Its learning rate is some 4 times that of adamw."""
     learning_rate: float = 6e-3
     """Largest learning rate; rises over the first twentieth of the steps, then falls to 0."""
     weight_decay: float = 0.0
-    """Share of each weight, times the learning rate, taken off it at a step (AdamW)."""
+    """Share of each weight, times the learning rate, taken off it at a step."""
     clip: float = 1.0
     """Largest norm of the gradient; a larger one is scaled down to it."""
     keep: int = 1
