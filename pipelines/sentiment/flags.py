@@ -38,6 +38,10 @@ class Train(TrainFlags):
     """Most frequent words that are told apart; the others are the unknown word."""
     min_count: int = 1  # occurrences
     """Words seen less often become the unknown word, too."""
+    pairs: int = 0
+    """Most frequent pairs of neighbouring words that are read beside the single words."""
+    pair_units: int = 16
+    """Size of their embeddings."""
     max_length: int = 80  # words and signs
     """Longer texts are cut to so many words and signs."""
     cut: Literal["head", "tail", "both"] = "both"
@@ -64,6 +68,8 @@ class Train(TrainFlags):
     """Share of the words read in training replaced by the unknown word."""
     embedding_dropout: float = 0.0
     """Share of the vocabulary dropped in a training step, wherever the words stand."""
+    pair_dropout: float = 0.5
+    """The same share of the pairs."""
     input_dropout: float = 0.1
     """Share of the embedding's features dropped, the same at all steps of a text."""
     output_dropout: float = 0.1
@@ -142,16 +148,16 @@ def check(flags: Train) -> None:
     """Raises ValueError for numbers that no run can have, before anything is loaded."""
     least = {
         **dict.fromkeys(("min_count", "units", "layers", "batch_size"), 1),
-        **dict.fromkeys(("epochs", "keep"), 1),
+        **dict.fromkeys(("epochs", "keep", "pair_units"), 1),
         **dict.fromkeys(("embedding_units", "pretrain_epochs", "negatives", "frozen_epochs"), 0),
-        "weight_decay": 0,
+        **dict.fromkeys(("pairs", "weight_decay"), 0),
         "vocabulary_size": 3,
         "max_length": 4,
     }
     for name, bound in least.items():
         if getattr(flags, name) < bound:
             raise ValueError(f"`{name}` must be at least {bound}. Got {getattr(flags, name)}.")
-    for name in ("word_dropout", "dropout", "label_smoothing"):
+    for name in ("word_dropout", "dropout", "pair_dropout", "label_smoothing"):
         if not 0 <= getattr(flags, name) < 1:
             raise ValueError(
                 f"`{name}` must be at least 0 and below 1. Got {getattr(flags, name)}."

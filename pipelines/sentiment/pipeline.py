@@ -35,9 +35,12 @@ def build_classifier(flags: Train, vocabulary: Sequence[str], classes: int) -> S
         constant_feature=flags.constant_feature,
         gate_offsets=flags.gate_offsets,
         contractive=flags.contractive,
+        pairs=flags.pairs,
+        pair_units=flags.pair_units,
         embedding_dropout=flags.embedding_dropout,
         input_dropout=flags.input_dropout,
         output_dropout=flags.output_dropout,
+        pair_dropout=flags.pair_dropout,
         name="sentiment",
     )
     model.build((None, None))
@@ -73,8 +76,10 @@ def prepare(flags: Train, run: Path) -> training.Task:
         vocabulary = pretraining.vocabulary_of(lent)
     _keep(run / "vocabulary.json", vocabulary)
     _keep(run / "labels.json", list(train.names))
-    model = build_classifier(flags, vocabulary, len(train.names))
     rows = tokens.encode(train.texts, vocabulary, flags.lower_case)
+    model = build_classifier(flags, vocabulary, len(train.names))
+    if flags.pairs:
+        model.reader.pairs.know(tokens.frequent_pairs(rows, flags.pairs))
     dev_rows = tokens.encode(dev.texts, vocabulary, flags.lower_case)
     print(
         f"{len(rows)} training texts, {len(dev_rows)} dev texts, {len(train.names)} labels, "

@@ -122,6 +122,27 @@ def encode(
     return rows
 
 
+def frequent_pairs(rows: Iterable[np.ndarray], count: int) -> np.ndarray:
+    """The `count` pairs of neighbouring known words that most texts have, in rising order.
+
+    Args:
+        rows: word numbers of each text.
+        count: pairs at most. Of pairs that equally many texts have the smaller numbers come first.
+
+    Returns:
+        `<int>[pairs, 2]`: word before, word; fewer than `count`, where there are fewer.
+    """
+    found = []
+    for row in rows:
+        pairs = np.stack([row[:-1], row[1:]], axis=1)
+        found.append(np.unique(pairs[(pairs > UNKNOWN).all(axis=1)].astype(np.int64), axis=0))
+    # As one number each, which sort as the pairs do.
+    codes = np.concatenate([(pairs[:, 0] << 32) + pairs[:, 1] for pairs in found])
+    codes, texts = np.unique(codes, return_counts=True)
+    chosen = np.sort(codes[np.argsort(-texts, kind="stable")[:count]])
+    return np.stack([chosen >> 32, chosen & 0xFFFFFFFF], axis=1)
+
+
 def cut_row(row: np.ndarray, head: int, tail: int) -> np.ndarray:
     """`cut` of one row of numbers."""
     if len(row) <= head + tail:

@@ -4,18 +4,23 @@ import keras
 from keras import ops
 
 from zoo.layers.constant_feature import ConstantFeature
+from zoo.models.ngrams import PairEmbedding
 from zoo.models.one_hot import OneHotLayer
 from zoo.models.recurrent_layer import CELLS, recurrent_layer
 
 PAD = 0
 
 
-def reverse_words(tokens):
-    """Each row backwards within its own length: [[4, 5, 6, 0]] -> [[6, 5, 4, 0]]."""
+def _mirrored(tokens):
+    """Where each place of a row is, when the row stands backwards within its own length."""
     places = ops.arange(ops.shape(tokens)[1], dtype="int32")[None]
     lengths = ops.sum(ops.cast(tokens != PAD, "int32"), axis=1, keepdims=True)
-    mirrored = ops.where(places < lengths, lengths - 1 - places, places)
-    return ops.take_along_axis(tokens, mirrored, axis=1)
+    return ops.where(places < lengths, lengths - 1 - places, places)
+
+
+def reverse_words(tokens):
+    """Each row backwards within its own length: [[4, 5, 6, 0]] -> [[6, 5, 4, 0]]."""
+    return ops.take_along_axis(tokens, _mirrored(tokens), axis=1)
 
 
 @keras.saving.register_keras_serializable(package="unfold")
@@ -24,6 +29,9 @@ class Reader(keras.layers.Layer):
 
         x_t   = E w_t                            a row of the embedding; or one-hot, E = I
         h¹_t  = LSTM¹([x_t, 1])                  h²_t = LSTM²([h¹_t, 1]), ...
+
+    and, with `pairs`, x_t = [E w_t, g_t], where g_t is the embedding of w_t and the word read
+    before it: see `PairEmbedding`.
 
     Each direction is a stack of its own, so that each can be pre-trained as a language model, which
     must not see the words that it predicts; both read the same E. Padding (0) stands on the right
@@ -42,7 +50,10 @@ class Reader(keras.layers.Layer):
         constant_feature: whether the constant 1 ends each layer's input.
         gate_offsets: whether it starts the gates of an LSTM at an offset: see `recurrent_layer`.
         contractive: whether a SimpleRNN is kept from growing along a text: see `NonExpansive`.
+        pairs: pairs of words that are read, too; `self.pairs.know` says which they are.
+        pair_units: size of their embeddings.
         embedding_dropout, input_dropout, output_dropout: the three rates, in [0, 1).
+        pair_dropout: share of the pairs left out, wherever they stand.
 
     Call arguments:
         tokens: `<int32>[batch, time]`.
@@ -67,9 +78,12 @@ class Reader(keras.layers.Layer):
         constant_feature: bool = True,
         gate_offsets: bool = True,
         contractive: bool = False,
+        pairs: int = 0,
+        pair_units: int = 16,
         embedding_dropout: float = 0.0,
         input_dropout: float = 0.0,
         output_dropout: float = 0.0,
+        pair_dropout: float = 0.0,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -78,15 +92,18 @@ class Reader(keras.layers.Layer):
             "units": units,
             "embedding_units": embedding_units,
             "layers": layers,
+            "pairs": pairs,
+            "pair_units": pair_units,
         }
         rates = {
             "embedding_dropout": embedding_dropout,
             "input_dropout": input_dropout,
             "output_dropout": output_dropout,
+            "pair_dropout": pair_dropout,
         }
         for argument, size in sizes.items():
             least, rule = 1, "a positive integer"
-            if argument == "embedding_units":
+            if argument in ("embedding_units", "pairs"):
                 least, rule = 0, "a positive integer, or 0"
             if not isinstance(size, int) or isinstance(size, bool) or size < least:
                 raise ValueError(f"`{argument}` must be {rule}. Got {size!r}.")
@@ -113,6 +130,11 @@ class Reader(keras.layers.Layer):
                 embeddings_initializer=keras.initializers.RandomUniform(-0.1, 0.1),
                 name="embedding",
             )
+        self.pairs = None
+        if pairs:
+            self.pairs = PairEmbedding(
+                vocabulary_size, pairs, pair_units, dropout=pair_dropout, name="pairs"
+            )
         self.constant = ConstantFeature(name="constant") if constant_feature else None
         directions = ("forwards", "backwards") if bidirectional else ("forwards",)
         self.stacks = [
@@ -132,16 +154,20 @@ class Reader(keras.layers.Layer):
             "identity": 1.0,  # hundreds of words, where 0.9 would forget within tens
         }
         if index == 0 and self.embedding is None:
+            more = config["pair_units"] if self.pairs is not None else 0
             size = self.vocabulary_size
-            return OneHotLayer(size, config["cell"], self.units, name=name, **options)
+            return OneHotLayer(size, config["cell"], self.units, more, name=name, **options)
         return recurrent_layer(config["cell"], self.units, name, **options)
 
     def build(self, tokens_shape):
         if self.embedding is not None:
             self.embedding.build(tokens_shape)
+        if self.pairs is not None:
+            self.pairs.build(tokens_shape)
         extra = 1 if self.constant is not None else 0
         for stack in self.stacks:
             width = self._config["embedding_units"]
+            width += self._config["pair_units"] if self.pairs is not None else 0
             for layer in stack:
                 layer.build((None, None, width + extra))
                 width = self.units
@@ -154,12 +180,13 @@ class Reader(keras.layers.Layer):
     def call(self, tokens, training=False):
         kept = self._kept_words(training)
         states = []
-        for words, stack in zip(self.orders(tokens), self.stacks, strict=True):
+        pairs = self._pairs(tokens, training)
+        for words, g, stack in zip(self.orders(tokens), pairs, self.stacks, strict=True):
             first, *rest = stack
             if self.embedding is None:
-                h = first(words, scale=kept, training=training)
+                h = first(words, scale=kept, g=g, training=training)
             else:
-                h = first(self._embed(words, kept, training), training=training)
+                h = first(self._embed(words, kept, g, training), training=training)
             h = self.output_dropout(h, training=training)
             for layer in rest:
                 h = layer(self._with_constant(h), training=training)
@@ -167,10 +194,21 @@ class Reader(keras.layers.Layer):
             states.append(h)
         return states
 
-    def _embed(self, words, kept, training):
+    def _pairs(self, tokens, training):
+        """g of each direction: of each word and the one read before it, which pair it is."""
+        if self.pairs is None:
+            return [None] * len(self.stacks)
+        g = self.pairs(tokens, training=training)
+        with_next = ops.pad(g[:, 1:], ((0, 0), (0, 1), (0, 0)))
+        mirrored = ops.take_along_axis(with_next, _mirrored(tokens)[..., None], axis=1)
+        return [g, mirrored][: len(self.stacks)]
+
+    def _embed(self, words, kept, g, training):
         x = self.embedding(words)
         if kept is not None:
             x = x * ops.cast(ops.take(kept, words, axis=0), x.dtype)[..., None]
+        if g is not None:
+            x = ops.concatenate([x, g], axis=-1)
         return self._with_constant(self.input_dropout(x, training=training))
 
     def _with_constant(self, x):

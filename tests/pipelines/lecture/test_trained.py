@@ -103,6 +103,9 @@ def test_what_is_no_such_run_is_refused(tmp_path):
     write_run(folder, WORDS, {"cell": "simple_rnn"})
     with pytest.raises(ValueError, match=r"must have an LSTM, which has gates. Got 'simple_rnn'"):
         read_run(folder, "a")
+    write_run(folder, WORDS, {"cell": "lstm", "pairs": 9})
+    with pytest.raises(ValueError, match=r"single words or characters alone. Got --pairs 9"):
+        read_run(folder, "a")
     folder = tmp_path / "sentiment" / "empty"
     write_run(folder, WORDS, {"cell": "lstm"})
     with pytest.raises(ValueError, match=r"`text` must hold at least one word"):

@@ -32,6 +32,8 @@ SIZES = {
     "keep": 2,
     "max_length": 32,
     "vocabulary_size": 150,
+    "pairs": 40,
+    "pair_units": 3,
     "pretrain_epochs": 1,
     "negatives": 20,
     "frozen_epochs": 1,

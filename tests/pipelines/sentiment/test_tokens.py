@@ -94,6 +94,16 @@ def test_encode_numbers_words_and_keeps_empty_rows():
     assert all(row.dtype == np.int32 for row in rows)
 
 
+def test_frequent_pairs_are_those_that_most_texts_have():
+    rows = [[2, 3, 2, 3, 2], [2, 3], [3, 2, 1, 4, 4], [4, 4], [], [2]]
+    rows = [np.array(row, np.int32) for row in rows]
+    # (2, 3) in two texts, (3, 2) in two, (4, 4) in two; none with the unknown word, 1.
+    assert tokens.frequent_pairs(rows, 9).tolist() == [[2, 3], [3, 2], [4, 4]]
+    rows.append(np.array([4, 4]))
+    assert tokens.frequent_pairs(rows, 2).tolist() == [[2, 3], [4, 4]]
+    assert tokens.frequent_pairs(rows[4:6], 2).shape == (0, 2)
+
+
 @pytest.mark.parametrize("part", ["head", "tail", "both"])
 @pytest.mark.parametrize("length", [4, 5, 8])
 def test_cut_of_a_graph_equals_cut_of_a_row(part, length):
