@@ -65,8 +65,7 @@ class Train(TrainFlags):
     epochs: int = 8
     """Passes over the text."""
     optimizer: Literal["adamw", "muon"] = "adamw"
-    """muon steps by the same length in all directions of a weight matrix: fewer steps are needed, \
-    each takes longer. Its learning rate is some 4 times that of adamw."""
+    """muon steps equally far in all directions of a weight matrix: fewer steps, longer ones."""
     learning_rate: float = 6e-3
     """Largest learning rate; rises over the first twentieth of the steps, then falls to 0."""
     weight_decay: float = 0.0

@@ -83,8 +83,9 @@ def model_card(flags: Train, measured: Mapping[str, Any]) -> str:
 def _model(flags: Train, pretrained: bool) -> str:
     both = ", forwards and backwards" if flags.bidirectional else ""
     begun = ", begun as a language model" if pretrained else ""
+    pairs = f" and {flags.pairs} pairs of neighbours" if flags.pairs else ""
     return (
         f"{flags.layers} layer{'s' * (flags.layers > 1)} of {CELLS[flags.cell]}{both}, "
-        f"{flags.units} units, at most {flags.vocabulary_size} words, pooled over time by "
-        f"{flags.pooling}{begun}."
+        f"{flags.units} units, at most {flags.vocabulary_size} words{pairs}, pooled over time "
+        f"by {flags.pooling}{begun}."
     )

@@ -79,7 +79,7 @@ def prepare(flags: Train, run: Path) -> training.Task:
     rows = tokens.encode(train.texts, vocabulary, flags.lower_case)
     model = build_classifier(flags, vocabulary, len(train.names))
     if flags.pairs:
-        model.reader.pairs.know(tokens.frequent_pairs(rows, flags.pairs))
+        model.reader.pairs.know(tokens.telling_pairs(rows, train.labels, flags.pairs))
     dev_rows = tokens.encode(dev.texts, vocabulary, flags.lower_case)
     print(
         f"{len(rows)} training texts, {len(dev_rows)} dev texts, {len(train.names)} labels, "

@@ -122,24 +122,34 @@ def encode(
     return rows
 
 
-def frequent_pairs(rows: Iterable[np.ndarray], count: int) -> np.ndarray:
-    """The `count` pairs of neighbouring known words that most texts have, in rising order.
+def telling_pairs(rows: Sequence[np.ndarray], labels: np.ndarray, count: int) -> np.ndarray:
+    """The `count` pairs of neighbouring known words that tell most about the label.
+
+    By the chi-squared statistic of a pair's texts over the labels, Σ_c (n_c - e_c)² / e_c, where
+    n_c is how many texts of label c have the pair and e_c how many would if labels did not matter.
 
     Args:
         rows: word numbers of each text.
-        count: pairs at most. Of pairs that equally many texts have the smaller numbers come first.
+        labels: `<int>[texts]`; a text whose label is below 0 is left out.
+        count: pairs at most. Of equals the smaller numbers come first.
 
     Returns:
-        `<int>[pairs, 2]`: word before, word; fewer than `count`, where there are fewer.
+        `<int>[pairs, 2]` in rising order: word before, word; fewer than `count`, where there are
+        fewer.
     """
-    found = []
-    for row in rows:
-        pairs = np.stack([row[:-1], row[1:]], axis=1)
-        found.append(np.unique(pairs[(pairs > UNKNOWN).all(axis=1)].astype(np.int64), axis=0))
-    # As one number each, which sort as the pairs do.
-    codes = np.concatenate([(pairs[:, 0] << 32) + pairs[:, 1] for pairs in found])
-    codes, texts = np.unique(codes, return_counts=True)
-    chosen = np.sort(codes[np.argsort(-texts, kind="stable")[:count]])
+    shares = np.bincount(labels[labels >= 0]) / np.sum(labels >= 0)
+    codes, owners = [], []
+    for row, label in zip(rows, labels, strict=True):
+        pairs = np.stack([row[:-1], row[1:]], axis=1).astype(np.int64)
+        pairs = pairs[(pairs > UNKNOWN).all(axis=1)] if label >= 0 else pairs[:0]
+        codes.append(np.unique((pairs[:, 0] << 32) + pairs[:, 1]))  # sorted as the pairs are
+        owners.append(np.full(len(codes[-1]), label))
+    codes, places = np.unique(np.concatenate(codes), return_inverse=True)
+    found = np.zeros((len(codes), len(shares)))
+    np.add.at(found, (places, np.concatenate(owners)), 1)
+    expected = found.sum(axis=1, keepdims=True) * shares
+    tells = np.sum((found - expected) ** 2 / np.maximum(expected, 1e-9), axis=1)
+    chosen = np.sort(codes[np.argsort(-tells, kind="stable")[:count]])
     return np.stack([chosen >> 32, chosen & 0xFFFFFFFF], axis=1)
 
 

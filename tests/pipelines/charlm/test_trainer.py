@@ -4,10 +4,13 @@ from dataclasses import replace
 
 import keras
 import numpy as np
+import pytest
 from keras import ops
 
+from pipelines import training
 from pipelines.charlm.data import UNKNOWN, Vocabulary
 from pipelines.charlm.flags import PRESETS
+from pipelines.charlm.pipeline import prepare
 from pipelines.charlm.trainer import Trainer
 from zoo.models.char_lm import CharLM
 
@@ -92,3 +95,29 @@ def test_beside_muon_the_readout_is_stepped_by_adamw():
     found = step_of("muon")[1]
     np.testing.assert_allclose(np.median(np.abs(found)), 0.3 * 0.1, rtol=1e-2)
     assert np.max(np.abs(found)) < 0.3 * 0.1 * 1.001
+
+
+def test_muon_that_was_cut_off_ends_as_an_unbroken_one(tmp_path, monkeypatch):
+    sizes = {"limit": 3000, "units": 12, "embedding_units": 6, "batch_size": 8, "epochs": 2}
+    flags = replace(PRESETS["demo"], optimizer="muon", sample_length=0, weight_dropout=0.1, **sizes)
+    epoch = Trainer.epoch
+
+    def stops(self, number):
+        numbers = epoch(self, number)  # the weights and the carried state have moved on
+        if number == 1:
+            raise KeyboardInterrupt
+        return numbers
+
+    def train(folder):
+        keras.utils.set_random_seed(0)
+        task = prepare(flags, folder)
+        training.fit(task, folder)
+        return [ops.convert_to_numpy(w) for w in task.model.trainable_weights]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "epoch", stops)
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path / "cut")
+    cut = train(tmp_path / "cut")
+    for found, expected in zip(cut, train(tmp_path / "unbroken"), strict=True):
+        np.testing.assert_array_equal(found, expected)

@@ -94,14 +94,31 @@ def test_encode_numbers_words_and_keeps_empty_rows():
     assert all(row.dtype == np.int32 for row in rows)
 
 
-def test_frequent_pairs_are_those_that_most_texts_have():
-    rows = [[2, 3, 2, 3, 2], [2, 3], [3, 2, 1, 4, 4], [4, 4], [], [2]]
+def test_telling_pairs_are_those_that_the_labels_depend_on():
+    good, bad, both, once = [2, 3], [3, 4], [5, 5], [4, 2]
+    rows = [good + both, good + both, bad + both, [*bad, 1, *both, 1], good + once, [], [2]]
     rows = [np.array(row, np.int32) for row in rows]
-    # (2, 3) in two texts, (3, 2) in two, (4, 4) in two; none with the unknown word, 1.
-    assert tokens.frequent_pairs(rows, 9).tolist() == [[2, 3], [3, 2], [4, 4]]
-    rows.append(np.array([4, 4]))
-    assert tokens.frequent_pairs(rows, 2).tolist() == [[2, 3], [4, 4]]
-    assert tokens.frequent_pairs(rows[4:6], 2).shape == (0, 2)
+    labels = np.array([1, 1, 0, 0, -1, 0, 1])
+    found = tokens.telling_pairs(rows, labels, 2)
+    assert found.tolist() == [good, bad]
+    everything = tokens.telling_pairs(rows, labels, 9).tolist()
+    # Across the joints, too; none with the unknown word, 1, and none of a text without a label.
+    assert everything == [good, bad, [3, 5], [4, 5], both]
+    assert tokens.telling_pairs(rows[5:], labels[5:], 2).shape == (0, 2)
+
+
+def test_how_much_a_pair_tells_is_its_chi_squared():
+    """Of 4 texts with label 1 and 6 with label 0, a pair in 3 and 1, of which 1.6 and 2.4 were
+    expected: 1.4² / 1.6 + 1.4² / 2.4 = 2.04."""
+    labels = np.array([1] * 4 + [0] * 6)
+    first, second = [2, 3], [3, 2]
+    rows = [[2]] * 10
+    for text in (0, 1, 2, 4):
+        rows[text] = first
+    assert tokens.telling_pairs([np.array(r) for r in rows], labels, 1).tolist() == [first]
+    for text in (3, 5, 6):
+        rows[text] = second  # 1 and 2, of which 1.2 and 1.8 were expected: 0.06
+    assert tokens.telling_pairs([np.array(r) for r in rows], labels, 1).tolist() == [first]
 
 
 @pytest.mark.parametrize("part", ["head", "tail", "both"])

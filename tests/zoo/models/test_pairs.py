@@ -123,3 +123,17 @@ def test_pairs_that_are_none(pairs, message):
 def test_sizes_out_of_range(arguments, message):
     with pytest.raises(ValueError, match=message):
         PairEmbedding(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"pairs": -1}, "`pairs` must be a positive integer, or 0. Got -1"),
+        ({"pairs": 5, "pair_units": 0}, "`pair_units` must be a positive integer. Got 0"),
+        ({"pair_dropout": 1.0}, "`pair_dropout` must be at least 0 and below 1. Got 1.0"),
+    ],
+    ids=str,
+)
+def test_a_reader_names_what_is_out_of_range(options, message):
+    with pytest.raises(ValueError, match=message):
+        Reader(WORDS, **options)
