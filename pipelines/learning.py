@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.checks import check_rate
+
 
 @keras.saving.register_keras_serializable(package="unfold")
 class SmoothedCrossentropy(keras.losses.Loss):
@@ -20,8 +22,7 @@ class SmoothedCrossentropy(keras.losses.Loss):
 
     def __init__(self, smoothing: float = 0.0, name: str = "smoothed_crossentropy", **kwargs):
         super().__init__(name=name, **kwargs)
-        if not 0 <= smoothing < 1:
-            raise ValueError(f"`smoothing` must be at least 0 and below 1. Got {smoothing}.")
+        check_rate("smoothing", smoothing)
         self.smoothing = smoothing
 
     def call(self, y_true, y_pred):

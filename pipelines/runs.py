@@ -127,7 +127,7 @@ def only_writer(folder: Path) -> Iterator[None]:
             ".*-????????"
         ):  # by a writer that was killed, as `mkstemp` names it
             if left.is_file():
-                left.unlink()
+                left.unlink(missing_ok=True)
         yield
 
 
@@ -135,7 +135,7 @@ def open_run(folder: Path, flags: Any, free: Collection[str] = ()) -> None:
     """Begins a run or goes on with it: the flags must be those that it was begun with.
 
     A flag that is younger than the run counts as begun with its default. Those in `free` may
-    differ.
+    differ. Where no epoch was ever trained, as after an error in a flag, the run begins anew.
 
     Raises:
         ValueError: the folder holds a run with other flags; names each that differs.
@@ -152,11 +152,20 @@ def open_run(folder: Path, flags: Any, free: Collection[str] = ()) -> None:
         for name in sorted({*found, *wanted})
         if found.get(name) != wanted.get(name) and name not in free
     ]
-    if changed:
+    if changed and not _trained(folder):
+        for left in folder.glob("*.json"):  # a vocabulary, too, is of the flags
+            left.unlink(missing_ok=True)
+        write_json(path, wanted)
+    elif changed:
         raise ValueError(
             f"{folder} holds a run with other flags: {'; '.join(changed)}. Give the run another "
             "name with `--run`, or delete that folder."
         )
+
+
+def _trained(folder: Path) -> bool:
+    """Whether there is anything in a run's folder that took time to make."""
+    return (folder / "metrics.json").exists() or any(folder.rglob("checkpoints/*"))
 
 
 def save_variables(path: Path, variables: Mapping[str, list[keras.Variable]]) -> str:
@@ -187,13 +196,32 @@ def load_variables(path: Path, variables: Mapping[str, list[keras.Variable]]) ->
                     f"{path} must hold {len(members)} `{group}` variables. Got {len(found)}."
                 )
             for name, variable in zip(found, members, strict=True):
-                value = arrays[name]
-                if value.shape != tuple(variable.shape):
-                    raise ValueError(
-                        f"`{variable.path}` must have shape {tuple(variable.shape)}. "
-                        f"Got {value.shape} for {name} in {path}."
-                    )
-                variable.assign(value)
+                _assign(variable, arrays[name], f"{name} in {path}")
+
+
+def load_named(path: Path, variables: Mapping[str, list[keras.Variable]]) -> None:
+    """Assigns what `save_variables` wrote of variables of the same paths; it may hold others too.
+
+    Raises:
+        ValueError: one is not there, or in another shape.
+    """
+    with np.load(path, allow_pickle=False) as arrays:
+        names = {(name.split("/")[0], name.split("/", 2)[2]): name for name in arrays.files}
+        for group, members in variables.items():
+            for variable in members:
+                name = names.get((group, variable.path))
+                if name is None:
+                    raise ValueError(f"{path} must hold `{variable.path}`. It does not.")
+                _assign(variable, arrays[name], f"{name} in {path}")
+
+
+def _assign(variable: keras.Variable, value: np.ndarray, source: str) -> None:
+    if value.shape != tuple(variable.shape):
+        raise ValueError(
+            f"`{variable.path}` must have shape {tuple(variable.shape)}. "
+            f"Got {value.shape} for {source}."
+        )
+    variable.assign(value)
 
 
 def file_digest(path: Path) -> str:

@@ -8,6 +8,7 @@ import tyro
 
 from datasets.sentiment import CSV_OPTIONS
 from pipelines.flags import EvaluateFlags, PredictFlags, TrainFlags
+from zoo.checks import check_rate
 
 Name = Literal["demo", "imdb", "imdb_reviews", "csv"]
 
@@ -158,10 +159,7 @@ def check(flags: Train) -> None:
         if getattr(flags, name) < bound:
             raise ValueError(f"`{name}` must be at least {bound}. Got {getattr(flags, name)}.")
     for name in ("word_dropout", "dropout", "pair_dropout", "label_smoothing"):
-        if not 0 <= getattr(flags, name) < 1:
-            raise ValueError(
-                f"`{name}` must be at least 0 and below 1. Got {getattr(flags, name)}."
-            )
+        check_rate(name, getattr(flags, name))
     for name in ("learning_rate", "pretrain_learning_rate", "epsilon"):
         if not getattr(flags, name) > 0:
             raise ValueError(f"`{name}` must be above 0. Got {getattr(flags, name)}.")

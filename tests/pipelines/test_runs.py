@@ -113,8 +113,28 @@ def test_run_goes_on_with_the_same_flags(tmp_path):
     }
 
 
+def trained(folder):
+    """As after an epoch."""
+    (folder / "checkpoints").mkdir()
+    (folder / "checkpoints" / "epoch-0001.npz").touch()
+
+
+def test_run_that_never_trained_begins_anew_with_other_flags(tmp_path):
+    runs.open_run(tmp_path, Flags())
+    runs.write_json(tmp_path / "vocabulary.json", ["of", "those", "flags"])
+    runs.open_run(tmp_path, Flags())
+    assert (tmp_path / "vocabulary.json").exists()
+    runs.open_run(tmp_path, Flags(units=9))
+    assert json.loads((tmp_path / "config.json").read_text())["units"] == 9
+    assert _names(tmp_path) == ["config.json"]
+    runs.write_json(tmp_path / "metrics.json", {})  # ended, and its checkpoints deleted since
+    with pytest.raises(ValueError, match="--units was 9, is 8"):
+        runs.open_run(tmp_path, Flags())
+
+
 def test_changed_flags_are_named_with_their_old_and_new_values(tmp_path):
     runs.open_run(tmp_path, Flags())
+    trained(tmp_path)
     with pytest.raises(ValueError, match="other flags") as caught:
         runs.open_run(tmp_path, replace(Flags(), learning_rate=0.2, data_dir=Path("photos")))
     message = str(caught.value)
@@ -127,6 +147,7 @@ def test_changed_flags_are_named_with_their_old_and_new_values(tmp_path):
 
 def test_flag_that_is_younger_than_the_run_counts_as_its_default(tmp_path):
     runs.open_run(tmp_path, Flags())
+    trained(tmp_path)
     old = {"units": 8, "learning_rate": 0.1}  # before there was --data-dir
     runs.write_json(tmp_path / "config.json", old)
     runs.open_run(tmp_path, Flags())
@@ -186,6 +207,24 @@ def test_file_of_another_model_is_an_error(tmp_path):
     other = [keras.Variable(np.zeros((3, 2), "float32"), name="kernel"), *_variables(1)[1:]]
     with pytest.raises(ValueError, match=r"`kernel` must have shape \(3, 2\). Got \(2, 3\)"):
         runs.load_variables(tmp_path / "x.npz", {"model": other})
+
+
+def test_variables_load_by_name_out_of_a_file_that_holds_others_too(tmp_path):
+    saved = _variables(1)
+    runs.save_variables(tmp_path / "x.npz", {"model": saved, "optimizer": _variables(3)})
+    loaded = _variables(0)[1::2]
+    runs.load_named(tmp_path / "x.npz", {"model": loaded})
+    for wanted, found in zip(saved[1::2], loaded, strict=True):
+        np.testing.assert_array_equal(np.asarray(found), np.asarray(wanted))
+
+
+def test_variable_that_is_not_in_the_file_is_named(tmp_path):
+    runs.save_variables(tmp_path / "x.npz", {"model": _variables(1)[:1]})
+    with pytest.raises(ValueError, match=r"x\.npz must hold `gone`\. It does not\."):
+        runs.load_named(tmp_path / "x.npz", {"model": [keras.Variable(0.0, name="gone")]})
+    other = [keras.Variable(np.zeros((3, 2), "float32"), name="kernel")]
+    with pytest.raises(ValueError, match=r"`kernel` must have shape \(3, 2\). Got \(2, 3\)"):
+        runs.load_named(tmp_path / "x.npz", {"model": other})
 
 
 class Hostile:

@@ -4,6 +4,7 @@ from typing import Any
 
 from keras import ops, tree
 
+from zoo.checks import check
 from zoo.decoding.rules import (
     IMPOSSIBLE,
     INTEGER,
@@ -13,7 +14,6 @@ from zoo.decoding.rules import (
     Step,
     Tensor,
     advance,
-    check,
     leading_shape,
 )
 

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import ops, tree
 
+from zoo.checks import check
+
 Tensor = Any
 State = Any
 Step = Callable[[Tensor, State], tuple[Tensor, State]]
@@ -116,8 +118,3 @@ def leading_shape(state: State) -> tuple:
     leaves = tree.flatten(state)
     check("state", "hold a tensor [batch, beams, ...]", state, len(leaves) > 0)
     return tuple(ops.shape(leaves[0])[:2])
-
-
-def check(name: str, rule: str, value: Any, holds: bool) -> None:
-    if not holds:
-        raise ValueError(f"`{name}` must {rule}. Got {value}.")

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.checks import check
 from zoo.decoding.rules import (
     IMPOSSIBLE,
     INTEGER,
@@ -15,7 +16,6 @@ from zoo.decoding.rules import (
     Step,
     Tensor,
     advance,
-    check,
     leading_shape,
 )
 

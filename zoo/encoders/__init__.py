@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 import keras
 from keras import layers
 
+from zoo.checks import check_integer
 from zoo.encoders.efficientnet_lite import LITES, TOPS, build_classifier, build_efficientnet_lite
 from zoo.encoders.small_cnn import build_small_cnn
 
@@ -48,8 +49,8 @@ def build_encoder(
         ValueError: an argument is unknown or does not fit the network.
         ImportError: the package that carries the weights is not installed.
     """
-    if image_size is not None and (not isinstance(image_size, int) or image_size < 1):
-        raise ValueError(f"`image_size` must be a positive integer. Got {image_size!r}.")
+    if image_size is not None:
+        check_integer("image_size", image_size)
     if weights not in ("imagenet", None):
         raise ValueError(f'`weights` must be "imagenet" or None. Got {weights!r}.')
     if name in LITES:

@@ -7,6 +7,8 @@ Additive (Bahdanau, Cho and Bengio, ICLR 2015) and multiplicative (Luong, Pham a
 import keras
 from keras import ops
 
+from zoo.checks import check_integer
+
 
 @keras.saving.register_keras_serializable(package="unfold")
 class AdditiveAttention(keras.layers.Layer):
@@ -36,8 +38,7 @@ class AdditiveAttention(keras.layers.Layer):
 
     def __init__(self, units: int, **kwargs):
         super().__init__(**kwargs)
-        if not isinstance(units, int) or isinstance(units, bool) or units < 1:
-            raise ValueError(f"`units` must be a positive integer. Got {units!r}.")
+        check_integer("units", units)
         self.units = units
         self.supports_masking = True
         self.query_projection = keras.layers.Dense(

@@ -6,13 +6,14 @@ once, outside the loop. Where the cell cannot (see `RecurrentLayer`), Keras' gen
 same cell step by step; tests hold the two together.
 """
 
-import numbers
 from collections.abc import Mapping
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
+
+from zoo.checks import check_integer, check_rate
 
 Tensor = Any
 
@@ -23,13 +24,9 @@ def check_cell_arguments(units: int, dropout: float, recurrent_dropout: float) -
     Raises:
         ValueError: `units` is no positive integer, or a rate is outside [0, 1).
     """
-    whole = isinstance(units, numbers.Integral) and not isinstance(units, bool)
-    if not whole or units < 1:
-        raise ValueError(f"`units` must be a positive integer. Got {units!r}.")
-    for name, rate in (("dropout", dropout), ("recurrent_dropout", recurrent_dropout)):
-        number = isinstance(rate, numbers.Real) and not isinstance(rate, bool)
-        if not number or not 0 <= rate < 1:
-            raise ValueError(f"`{name}` must be a number in [0, 1). Got {rate!r}.")
+    check_integer("units", units)
+    check_rate("dropout", dropout)
+    check_rate("recurrent_dropout", recurrent_dropout)
     return int(units)
 
 

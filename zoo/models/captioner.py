@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from zoo.checks import check_choice, check_integer
 from zoo.decoding import beam_search, greedy, sample
 from zoo.layers.attention import AdditiveAttention
 from zoo.layers.constant_feature import ConstantFeature
@@ -60,10 +61,8 @@ class Captioner(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if attention not in ATTENTIONS:
-            raise ValueError(f"`attention` must be one of {ATTENTIONS}. Got {attention!r}.")
-        if cell not in CELLS:
-            raise ValueError(f"`cell` must be one of {CELLS}. Got {cell!r}.")
+        check_choice("attention", attention, ATTENTIONS)
+        check_choice("cell", cell, CELLS)
         sizes = {
             "vocabulary_size": vocabulary_size,
             "units": units,
@@ -71,8 +70,7 @@ class Captioner(keras.Model):
             "attention_units": attention_units,
         }
         for argument, size in sizes.items():
-            if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-                raise ValueError(f"`{argument}` must be a positive integer. Got {size!r}.")
+            check_integer(argument, size)
         self._config = {**sizes, "attention": attention, "cell": cell, "dropout": dropout}
         self.vocabulary_size = vocabulary_size
         self.encoder = encoder

@@ -3,8 +3,9 @@
 import keras
 from keras import ops
 
+from zoo.checks import check_choice, check_integer, check_rate
 from zoo.layers.constant_feature import ConstantFeature
-from zoo.models.ngrams import PairEmbedding
+from zoo.models.ngrams import PairEmbedding, kept_rows
 from zoo.models.one_hot import OneHotLayer
 from zoo.models.recurrent_layer import CELLS, recurrent_layer
 
@@ -87,39 +88,24 @@ class Reader(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        sizes = {
+        self._config = {
             "vocabulary_size": vocabulary_size,
             "units": units,
             "embedding_units": embedding_units,
             "layers": layers,
-            "pairs": pairs,
-            "pair_units": pair_units,
-        }
-        rates = {
-            "embedding_dropout": embedding_dropout,
-            "input_dropout": input_dropout,
-            "output_dropout": output_dropout,
-            "pair_dropout": pair_dropout,
-        }
-        for argument, size in sizes.items():
-            least, rule = 1, "a positive integer"
-            if argument in ("embedding_units", "pairs"):
-                least, rule = 0, "a positive integer, or 0"
-            if not isinstance(size, int) or isinstance(size, bool) or size < least:
-                raise ValueError(f"`{argument}` must be {rule}. Got {size!r}.")
-        for argument, rate in rates.items():
-            if not 0 <= rate < 1:
-                raise ValueError(f"`{argument}` must be at least 0 and below 1. Got {rate!r}.")
-        if cell not in CELLS:
-            raise ValueError(f"`cell` must be one of {CELLS}. Got {cell!r}.")
-        options = {
             "bidirectional": bidirectional,
             "cell": cell,
             "constant_feature": constant_feature,
             "gate_offsets": gate_offsets,
             "contractive": contractive,
+            "pairs": pairs,
+            "pair_units": pair_units,
+            "embedding_dropout": embedding_dropout,
+            "input_dropout": input_dropout,
+            "output_dropout": output_dropout,
+            "pair_dropout": pair_dropout,
         }
-        self._config = {**sizes, **options, **rates}
+        _check(self._config)
         self.units, self.vocabulary_size = units, vocabulary_size
         self.embedding = None
         if embedding_units:
@@ -219,8 +205,18 @@ class Reader(keras.layers.Layer):
         rate = self._config["embedding_dropout"]
         if not training or not rate:
             return None
-        draws = keras.random.uniform((self.vocabulary_size,), seed=self.seed_generator)
-        return ops.cast(draws >= rate, "float32") / (1 - rate)
+        return kept_rows(self.vocabulary_size, rate, self.seed_generator)
 
     def get_config(self):
         return {**super().get_config(), **self._config}
+
+
+def _check(config: dict) -> None:
+    """Raises ValueError for an argument out of its range."""
+    for name in ("vocabulary_size", "units", "layers", "pair_units"):
+        check_integer(name, config[name])
+    for name in ("embedding_units", "pairs"):
+        check_integer(name, config[name], least=0)
+    for name in ("embedding_dropout", "input_dropout", "output_dropout", "pair_dropout"):
+        check_rate(name, config[name])
+    check_choice("cell", config["cell"], CELLS)

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from zoo.checks import check_choice
 from zoo.layers import LSTM, SimpleRNN
 from zoo.layers.constant_feature import GateOffsets
 
@@ -53,8 +54,7 @@ def recurrent_layer(
     Raises:
         ValueError: an unknown cell.
     """
-    if cell not in CELLS:
-        raise ValueError(f"`cell` must be one of {CELLS}. Got {cell!r}.")
+    check_choice("cell", cell, CELLS)
     options.update(return_sequences=True, name=name)
     if cell == "simple_rnn":
         start = keras.initializers.Identity(identity)

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from zoo.checks import check_integer
 from zoo.layers.attention import AdditiveAttention
 from zoo.layers.constant_feature import ConstantFeature
 from zoo.models.reader import PAD, Reader
@@ -52,8 +53,7 @@ class SentimentClassifier(keras.Model):
         **options,
     ):
         super().__init__(name=name)
-        if not isinstance(classes, int) or isinstance(classes, bool) or classes < 2:
-            raise ValueError(f"`classes` must be an integer of at least 2. Got {classes!r}.")
+        check_integer("classes", classes, least=2)
         self.classes = classes
         self.poolings = pooling.split("+")
         if not set(self.poolings) <= set(POOLINGS) or len(set(self.poolings)) < len(self.poolings):
@@ -155,7 +155,7 @@ class LanguageModel(keras.Model):
     """
 
     def __init__(self, reader: Reader, dropout: float = 0.0, name: str | None = None):
-        super().__init__(name=name)
+        super().__init__(name=name, autocast=False)  # log_chances stay float32
         if reader.embedding is None:
             raise ValueError("`reader` must have an embedding, which the softmax is tied to.")
         self.reader = reader

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from zoo.checks import check_choice, check_integer, check_rate
 from zoo.decoding import beam_search, greedy, sample
 from zoo.layers.attention import AdditiveAttention, MultiplicativeAttention
 from zoo.layers.constant_feature import ConstantFeature
@@ -331,13 +332,11 @@ def _as_list(states) -> list:
 def _check(config: dict) -> None:
     """Raises ValueError for an argument out of its range."""
     for name, value in config.items():
-        is_size = name.endswith(("units", "size", "layers"))
-        if is_size and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
-            raise ValueError(f"`{name}` must be a positive integer. Got {value!r}.")
-        if name.endswith("dropout") and not 0 <= value < 1:
-            raise ValueError(f"`{name}` must be at least 0 and below 1. Got {value!r}.")
+        if name.endswith(("units", "size", "layers")):
+            check_integer(name, value)
+        if name.endswith("dropout"):
+            check_rate(name, value)
     for name, choices in (("attention", ATTENTIONS), ("cell", CELLS), ("tied", TIED)):
-        if config[name] not in choices:
-            raise ValueError(f"`{name}` must be one of {choices}. Got {config[name]!r}.")
+        check_choice(name, config[name], choices)
     if config["input_feeding"] and config["attention"] == "none":
         raise ValueError("`input_feeding` must be False where `attention` is 'none'. Got True.")

@@ -254,7 +254,7 @@ def test_frozen_epochs_leave_the_reader_alone(runs_dir, tmp_path):
     [
         ("--epochs=0", "`epochs` must be at least 1. Got 0."),
         ("--max-length=3", "`max_length` must be at least 4. Got 3."),
-        ("--dropout=1", "`dropout` must be at least 0 and below 1. Got 1.0."),
+        ("--dropout=1", "`dropout` must be a number in [0, 1). Got 1.0."),
         ("--learning-rate=0", "`learning_rate` must be above 0. Got 0.0."),
         ("--pooling=sum", "`pooling` must be of"),
         ("--pretrain-epochs=-1", "`pretrain_epochs` must be at least 0. Got -1."),

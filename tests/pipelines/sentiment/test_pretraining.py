@@ -1,10 +1,14 @@
 """Negatives and windows of the language model."""
 
+import json
+
+import keras
 import numpy as np
 import pytest
 
 from pipelines.sentiment import pretraining
 from pipelines.sentiment.flags import Train
+from zoo.models.reader import Reader
 
 
 def test_negatives_are_drawn_with_the_chances_that_they_state():
@@ -55,3 +59,20 @@ def test_source_wants_a_run_with_a_language_model(tmp_path):
     for name in ("vocabulary.json", "pretraining/state.json"):
         (tmp_path / name).write_text("{}")
     assert pretraining.source(Train(pretrained=str(tmp_path))) == tmp_path
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_it_learns_in_16_bits_too(tmp_path, policy):
+    """Reviews that say one thing over and over: their words are soon foreseen."""
+    keras.config.set_dtype_policy(policy)
+    try:
+        keras.utils.set_random_seed(0)
+        reader = Reader(30, units=8, embedding_units=8)
+        flags = Train(pretrain_epochs=8, pretrain_learning_rate=0.03, negatives=10, batch_size=8)
+        rows = [np.arange(2, 22, dtype=np.int32)] * 64
+        pretraining.pretrain(flags, reader, rows, rows[:4], tmp_path)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    state = json.loads((tmp_path / "pretraining" / "state.json").read_text())
+    perplexity = state["history"]["val_perplexity"]
+    assert perplexity[-1] < 15 < 20 < perplexity[0] < 40

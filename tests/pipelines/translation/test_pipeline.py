@@ -168,7 +168,7 @@ def test_export_gives_a_version_that_answers_alike(runs_dir, tmp_path, model):
         ("--word-dropout=1.5", "`word_dropout` must be from 0 to 1. Got 1.5."),
         ("--subword-dropout=1", "`subword_dropout` must be below 1. Got 1.0."),
         ("--limit=0", "`limit` must be a positive integer or None. Got 0."),
-        ("--dropout=1.5", "`dropout` must be at least 0 and below 1. Got 1.5."),
+        ("--dropout=1.5", "`dropout` must be a number in [0, 1). Got 1.5."),
         ("--vocabulary-size=100", "`vocabulary_size` must be above"),
         ("--dataset=multi30", "Did you mean 'multi30k'?"),
         ("--target=xx", "`target` must be a locale of CLDR"),

@@ -128,9 +128,9 @@ def test_sizes_out_of_range(arguments, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"pairs": -1}, "`pairs` must be a positive integer, or 0. Got -1"),
+        ({"pairs": -1}, "`pairs` must be an integer of 0 or more. Got -1"),
         ({"pairs": 5, "pair_units": 0}, "`pair_units` must be a positive integer. Got 0"),
-        ({"pair_dropout": 1.0}, "`pair_dropout` must be at least 0 and below 1. Got 1.0"),
+        ({"pair_dropout": 1.0}, r"`pair_dropout` must be a number in \[0, 1\). Got 1.0"),
     ],
     ids=str,
 )

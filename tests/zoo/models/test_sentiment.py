@@ -336,12 +336,12 @@ def test_jax_gives_the_same_answers_and_learns_the_same(tmp_path):
     [
         ({"pooling": "sum"}, r"`pooling` must be of .* Got 'sum'"),
         ({"pooling": "max+max"}, r"`pooling` must be of .* Got 'max\+max'"),
-        ({"classes": 1}, "`classes` must be an integer of at least 2. Got 1"),
+        ({"classes": 1}, "`classes` must be an integer of 2 or more. Got 1"),
         ({"cell": "gru"}, r"`cell` must be one of .* Got 'gru'"),
         ({"units": -3}, "`units` must be a positive integer. Got -3"),
         ({"layers": 0}, "`layers` must be a positive integer. Got 0"),
-        ({"embedding_dropout": 1.0}, "`embedding_dropout` must be at least 0 and below 1. Got 1.0"),
-        ({"input_dropout": -0.1}, "`input_dropout` must be at least 0 and below 1. Got -0.1"),
+        ({"embedding_dropout": 1.0}, r"`embedding_dropout` must be a number in \[0, 1\). Got 1.0"),
+        ({"input_dropout": -0.1}, r"`input_dropout` must be a number in \[0, 1\). Got -0.1"),
     ],
     ids=str,
 )

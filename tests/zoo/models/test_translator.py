@@ -260,7 +260,7 @@ def test_encoder_as_in_its_example():
         ({"attention": "adition"}, "`attention` must be one of .* Got 'adition'."),
         ({"cell": "gru"}, "`cell` must be one of .* Got 'gru'."),
         ({"tied": "both"}, "`tied` must be one of .* Got 'both'."),
-        ({"dropout": 1}, "`dropout` must be at least 0 and below 1. Got 1."),
+        ({"dropout": 1}, r"`dropout` must be a number in \[0, 1\). Got 1."),
         ({"attention": "none", "input_feeding": True}, "`input_feeding` must be False where"),
     ],
 )
