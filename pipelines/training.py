@@ -18,6 +18,7 @@ from pipelines.runs import (
     disk_may_fill,
     file_digest,
     json_digest,
+    load_named,
     load_variables,
     read_json,
     save_variables,
@@ -129,6 +130,16 @@ def load_best(model: keras.Model, run: Path) -> Progress:
     return progress
 
 
+def load_trained(model: keras.Model, run: Path) -> None:
+    """Loads the run's chosen weights, those that are trained alone, into another run's model.
+
+    What the batch size and the kinds of dropout add to a model, carried and random states, may
+    differ.
+    """
+    path = _checked(run, _read_progress(run).best[0])
+    load_named(path, {"model": model.trainable_variables})
+
+
 def as_graph(function: Callable) -> Callable:
     """`function` as a graph where the backend is TensorFlow; others run it as it is."""
     if keras.backend.backend() != "tensorflow":
@@ -220,6 +231,11 @@ def _save(run: Path, name: str, model: keras.Model, with_optimizer: bool) -> dic
 
 
 def _load(run: Path, entry: Mapping[str, str], model: keras.Model, with_optimizer: bool) -> None:
+    load_variables(_checked(run, entry), _variables(model, with_optimizer))
+
+
+def _checked(run: Path, entry: Mapping[str, str]) -> Path:
+    """The checkpoint file, if it is what the run's state says."""
     path = run / "checkpoints" / entry["file"]
     if not path.exists() or file_digest(path) != entry["sha256"]:
         raise ValueError(
@@ -227,7 +243,7 @@ def _load(run: Path, entry: Mapping[str, str], model: keras.Model, with_optimize
             f"{entry['sha256'][:12]}...). It is missing, cut off or altered: restore it, or delete "
             f"{run} to train anew."
         )
-    load_variables(path, _variables(model, with_optimizer))
+    return path
 
 
 def _use_best(task: Task, run: Path, progress: Progress) -> None:

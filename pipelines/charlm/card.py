@@ -99,4 +99,5 @@ def model_card(flags: Train, measured: Mapping[str, Any]) -> str:
 def _model(flags: Train) -> str:
     layers = "One layer" if flags.layers == 1 else f"{flags.layers} layers"
     entry = f"an embedding of {flags.embedding_units}" if flags.embedding_units else "one-hot input"
-    return f"{layers} of {CELLS[flags.cell]}, {flags.units} units each, on {entry}."
+    begun = "" if flags.pretrained is None else ", begun with the weights of another run"
+    return f"{layers} of {CELLS[flags.cell]}, {flags.units} units each, on {entry}{begun}."

@@ -38,8 +38,10 @@ class Train(TrainFlags):
     """Size of a character's embedding; 0 for one-hot."""
     ngrams: int = 1  # characters
     """Read what the last few characters spell, too: up to n-grams of this length. 1: not."""
+    words: int = 0
+    """Read what the word spells so far, too (1), and with the word before as well (2). 0: not."""
     ngram_dropout: float = 0.1
-    """Share of those n-grams left out in training."""
+    """Share of those n-grams and words left out in training."""
     tied: bool = False
     """Read out through the embedding's weights. Needs --embedding-units equal to --units."""
     constant_feature: bool = True
@@ -48,6 +50,8 @@ class Train(TrainFlags):
     """Norm what a layer gives out, outside the cell."""
     centred: bool = True
     """Train the lecture's LSTM in a form of the same weights that centres h. Off: as they are."""
+    pretrained: str | None = None
+    """A run to begin with: its best weights and its vocabulary. Name, or folder."""
     memory: int = 0  # characters
     """Longest time constant that the forget gates begin with; 0: all begin with offset 1."""
     input_dropout: float = 0.0

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import runs, training
-from pipelines.charlm import exported, measuring, serving
+from pipelines.charlm import exported, measuring, pretrained, serving
 from pipelines.charlm.card import model_card, split_measured
 from pipelines.charlm.data import Vocabulary, build_vocabulary
 from pipelines.charlm.flags import PRESETS, Evaluate, Predict, Train, check
@@ -29,6 +29,8 @@ def build_model(flags: Train, vocabulary: Vocabulary) -> CharLM:
         layer_norm=flags.layer_norm,
         centred=flags.centred,
         ngrams=flags.ngrams,
+        words=flags.words,
+        breaks=vocabulary.breaks() if flags.words else (),
         ngram_dropout=flags.ngram_dropout,
         tied=flags.tied,
         memory=flags.memory,
@@ -45,9 +47,13 @@ def build_model(flags: Train, vocabulary: Vocabulary) -> CharLM:
 def prepare(flags: Train, run: Path) -> training.Task:
     """Loads the text, builds the model, and says what an epoch is."""
     check(flags)
+    begun = pretrained.source(flags)
     train = measuring.read_split(flags, "train", flags.unit)
     dev = measuring.read_split(flags, "dev", flags.unit)
-    vocabulary = build_vocabulary(train.unit, train.symbols, flags.min_count)
+    if begun is None:
+        vocabulary = build_vocabulary(train.unit, train.symbols, flags.min_count)
+    else:
+        vocabulary = pretrained.vocabulary(begun, train.unit)
     runs.write_json(run / "vocabulary.json", vocabulary.to_json())
     numbers, dev_numbers = (vocabulary.encode(text.symbols) for text in (train, dev))
     print(
@@ -56,6 +62,8 @@ def prepare(flags: Train, run: Path) -> training.Task:
         flush=True,
     )
     model = build_model(flags, vocabulary)
+    if begun is not None:
+        pretrained.load(model, begun)
     trainer = Trainer(flags, model, numbers, vocabulary)
     return training.Task(
         model=model,

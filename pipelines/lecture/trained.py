@@ -53,7 +53,7 @@ def read_run(run: Path, text: str) -> Reading:
     config = runs.read_json(run / "config.json")
     if config.get("cell") not in ("lstm", "lstm_tanh"):
         raise ValueError(f"`run` must have an LSTM, which has gates. Got {config.get('cell')!r}.")
-    for more, none in {"ngrams": 1, "pairs": 0}.items():
+    for more, none in {"ngrams": 1, "words": 0, "pairs": 0}.items():
         if config.get(more, none) > none:
             raise ValueError(
                 f"`run` must read single words or characters alone. Got --{more} {config[more]}."

@@ -210,16 +210,16 @@ def test_file_of_another_model_is_an_error(tmp_path):
 
 
 def test_variables_load_by_name_out_of_a_file_that_holds_others_too(tmp_path):
-    saved = _variables(1)
+    saved = [keras.Variable(np.full(2, i, "float32"), name=f"weight_{i}") for i in range(12)]
     runs.save_variables(tmp_path / "x.npz", {"model": saved, "optimizer": _variables(3)})
-    loaded = _variables(0)[1::2]
+    loaded = [keras.Variable(np.zeros(2, "float32"), name=f"weight_{i}") for i in (11, 3)]
     runs.load_named(tmp_path / "x.npz", {"model": loaded})
-    for wanted, found in zip(saved[1::2], loaded, strict=True):
-        np.testing.assert_array_equal(np.asarray(found), np.asarray(wanted))
+    assert [float(variable[0]) for variable in loaded] == [11, 3]
 
 
 def test_variable_that_is_not_in_the_file_is_named(tmp_path):
-    runs.save_variables(tmp_path / "x.npz", {"model": _variables(1)[:1]})
+    kernel = keras.Variable(np.zeros((2, 3), "float32"), name="kernel")
+    runs.save_variables(tmp_path / "x.npz", {"model": [kernel]})
     with pytest.raises(ValueError, match=r"x\.npz must hold `gone`\. It does not\."):
         runs.load_named(tmp_path / "x.npz", {"model": [keras.Variable(0.0, name="gone")]})
     other = [keras.Variable(np.zeros((3, 2), "float32"), name="kernel")]

@@ -1,14 +1,16 @@
 """Many to many: a character in, the next one out, over unbroken text with carried state."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from zoo.layers import LSTMCell, SimpleRNNCell
 from zoo.layers.constant_feature import ConstantFeature
-from zoo.models.char_lm_checks import check
+from zoo.models.char_lm_checks import check_arguments
 from zoo.models.ngrams import NGramEmbedding
 from zoo.models.recurrence import GateStart, Recurrence
 from zoo.models.writing import write
@@ -25,7 +27,8 @@ class CharLM(keras.Model):
         h¹_t = LSTM¹([x_t, 1])                    h^l_t = LSTM^l([h^{l-1}_t, 1])
         p(w_{t+1} | w_1..w_t) = softmax(W_o [h^L_t, 1])
 
-    and, with `ngrams` above 1, x_t = E w_t + g_t, what the last symbols spell: `NGramEmbedding`;
+    and, with `ngrams` above 1 or `words`, x_t = E w_t + g_t, what the last symbols spell:
+    `NGramEmbedding`;
     with the lecture's cells of zoo.layers; 1 is the constant feature. With `layer_norm`, the layer
     norm of h (Ba, Kiros and Hinton 2016) is read in place of h, outside the cell. Dropout on x,
     between layers and before the readout is variational, the same at all steps (Gal and Ghahramani
@@ -50,7 +53,9 @@ class CharLM(keras.Model):
         centred: whether the lecture's LSTM is trained in the form of `Recurrence` that centres h
             and gives the sigmoid candidate its swing; the other cells need neither.
         ngrams: longest n-gram of the last symbols that is an input, too; 1: none is.
-        ngram_dropout: share of them left out in training.
+        words: 1: what there is of the word is an input, too; 2: with the word before, as well.
+        breaks: with `words`, numbers of the symbols that end a word; 0 does in any case.
+        ngram_dropout: share of n-grams and words left out in training.
         tied: whether the readout's weights are the embedding's.
         memory: steps; where given, the forget gates begin with time constants from 1 to `memory`
             (chrono initialisation, Tallec and Ollivier 2018). 0: all with that of offset 1.
@@ -74,6 +79,8 @@ class CharLM(keras.Model):
         layer_norm: bool = False,
         centred: bool = True,
         ngrams: int = 1,
+        words: int = 0,
+        breaks: Sequence[int] = (),
         ngram_dropout: float = 0.0,
         tied: bool = False,
         memory: int = 0,
@@ -94,6 +101,8 @@ class CharLM(keras.Model):
             "layer_norm": layer_norm,
             "centred": centred,
             "ngrams": ngrams,
+            "words": words,
+            "breaks": list(breaks),
             "ngram_dropout": ngram_dropout,
             "tied": tied,
             "memory": memory,
@@ -102,7 +111,7 @@ class CharLM(keras.Model):
             "weight_dropout": weight_dropout,
             "batch_size": batch_size,
         }
-        check(self._config)
+        check_arguments(self._config)
         self.vocabulary_size = vocabulary_size
         self.constant = ConstantFeature(name="constant") if constant_feature else None
         self._make_inputs()
@@ -127,9 +136,14 @@ class CharLM(keras.Model):
                 embeddings_initializer=keras.initializers.RandomNormal(stddev=spread),
                 name="embedding",
             )
-        if config["ngrams"] > 1:
+        if config["ngrams"] > 1 or config["words"]:
             self.spelling = NGramEmbedding(
-                units, config["ngrams"], dropout=config["ngram_dropout"], name="spelling"
+                units,
+                config["ngrams"],
+                dropout=config["ngram_dropout"],
+                words=config["words"],
+                breaks=np.isin(np.arange(self.vocabulary_size), [0, *config["breaks"]]),
+                name="spelling",
             )
 
     def _recurrence(self, index: int) -> Recurrence:
@@ -200,7 +214,7 @@ class CharLM(keras.Model):
         Args:
             tokens: `<int32>[batch, time]`.
             states: a list of `<float>[batch, units]`: of the first layer, then of the second, ...;
-                with `ngrams`, at its end the last symbols, `<float32>[batch, ngrams - 1]`.
+                with `ngrams` or `words`, at its end the last symbols, `<float32>[batch, reach]`.
             keep: `<bool>[batch, time]`, False where a token is padding; None: all are read.
             fixed: what `lecture_weights` gives, so that a loop works it out once.
 
@@ -270,10 +284,10 @@ class CharLM(keras.Model):
     def state_shapes(self, batch) -> list[tuple]:
         """Shapes of the states of `batch` rows: h and C of each layer (of a SimpleRNN, h).
 
-        With `ngrams` the last symbols are a state, too.
+        With `ngrams` or `words` the last symbols are a state, too.
         """
         shapes = [(batch, self._config["units"])] * (self._states_each * len(self.recurrences))
-        return shapes if self.spelling is None else [*shapes, (batch, self.spelling.longest - 1)]
+        return shapes if self.spelling is None else [*shapes, (batch, self.spelling.reach)]
 
     @property
     def _states_each(self) -> int:

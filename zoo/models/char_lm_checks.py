@@ -2,23 +2,22 @@
 
 from typing import Any
 
+from zoo.checks import check, check_choice, check_integer, check_rate
 from zoo.models.recurrent_layer import CELLS
 
 SIZES = ("vocabulary_size", "units", "layers", "batch_size", "ngrams")
 RATES = ("input_dropout", "dropout", "weight_dropout", "ngram_dropout")
 
 
-def check(config: dict[str, Any]) -> None:
+def check_arguments(config: dict[str, Any]) -> None:
     """Raises ValueError where an argument is out of its range, or two contradict each other."""
     for name in SIZES:
-        _check_integer(name, config[name], 1)
-    for name in ("embedding_units", "memory"):
-        _check_integer(name, config[name], 0)
+        check_integer(name, config[name])
+    for name in ("embedding_units", "memory", "words"):
+        check_integer(name, config[name], least=0)
     for name in RATES:
-        if not 0 <= config[name] < 1:
-            raise ValueError(f"`{name}` must be in [0, 1). Got {config[name]}.")
-    if config["cell"] not in CELLS:
-        raise ValueError(f"`cell` must be one of {CELLS}. Got {config['cell']!r}.")
+        check_rate(name, config[name])
+    check_choice("cell", config["cell"], CELLS)
     if config["tied"] and config["embedding_units"] != config["units"]:
         raise ValueError(
             "`tied` needs `embedding_units` equal to `units`. Got "
@@ -26,13 +25,13 @@ def check(config: dict[str, Any]) -> None:
         )
     if config["ngrams"] > 1 and not config["embedding_units"]:
         raise ValueError("`ngrams` above 1 needs `embedding_units`. Got 0.")
+    if config["words"] and not config["embedding_units"]:
+        raise ValueError("`words` needs `embedding_units`. Got 0.")
+    check("words", "be at most 2", config["words"], config["words"] <= 2)
+    for number in config["breaks"]:
+        known = 0 <= number < config["vocabulary_size"]
+        check("breaks", f"be from 0 to {config['vocabulary_size'] - 1}", number, known)
     if 0 < config["memory"] <= 2:
         raise ValueError(f"`memory` must be 0, or above 2. Got {config['memory']}.")
     if config["memory"] and not config["constant_feature"]:
         raise ValueError("`memory` needs `constant_feature`. Got False.")
-
-
-def _check_integer(name: str, value: Any, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        rule = "a positive integer" if least else "an integer of 0 or more"
-        raise ValueError(f"`{name}` must be {rule}. Got {value!r}.")

@@ -255,7 +255,7 @@ def test_predict_says_what_is_wrong(run, capsys, flags, message):
     [
         ("--epochs=0", "`epochs` must be at least 1. Got 0."),
         ("--time=4000", "The text must have more than `batch_size` x `time`"),
-        ("--dropout=1", r"`dropout` must be in [0, 1). Got 1.0."),
+        ("--dropout=1", "`dropout` must be a number in [0, 1). Got 1.0."),
         ("--data-dir=somewhere", "`data_dir` must be None for `demo`"),
     ],
 )

@@ -23,6 +23,7 @@ MODELS = {
     "normed": {"layers": 2, "embedding_units": 4, "layer_norm": True},
     "uncentred": {"layers": 1, "embedding_units": 4, "centred": False},
     "spelling": {"layers": 2, "embedding_units": 4, "ngrams": 3},
+    "words": {"layers": 1, "embedding_units": 4, "words": 2, "breaks": [2, 4]},
     "simple_rnn": {"cell": "simple_rnn", "layers": 2, "embedding_units": UNITS, "tied": True},
 }
 every_model = pytest.mark.parametrize("name", MODELS)
@@ -85,6 +86,15 @@ def numpy_logits(model, text):
             before = text[t - back] if t >= back else 0
             code = (code * 16_381 + before) % 2**17
             total = total + value("spelling/table")[code]
+        for words in range(1, config.get("words", 0) + 1):
+            code, back = text[t], 1
+            while back < 12 * words:
+                before = text[t - back] if t >= back else 0
+                words_ended = sum(text[i] in (0, 2, 4) for i in range(max(t - back, 0), t))
+                if words_ended + max(back - t, 0) >= words:  # 0 stands before the text
+                    break
+                code, back = (code * 16_381 + before) % 2**17, back + 1
+            total = total + value("spelling/table")[(code * 16_381 + 7_919 * words) % 2**17]
         return total
 
     weights = [[w.numpy().astype("float64") for w in pair] for pair in lecture_weights(model)]
@@ -95,7 +105,7 @@ def numpy_logits(model, text):
         if config["embedding_units"]:
             x = x @ value("embedding/embeddings")
             x = x * np.sqrt(config["embedding_units"]) if config["tied"] else x
-        x = x + spelling(t) if config["ngrams"] > 1 else x
+        x = x + spelling(t) if config["ngrams"] > 1 or config["words"] else x
         for layer, (W_x, W_h) in enumerate(weights):
             states[layer] = cell(W_x, W_h, one(x), *states[layer])
             x = norm(layer, states[layer][0])
@@ -277,12 +287,16 @@ def test_first_weights_come_from_the_seed():
         ({"units": -3}, "`units` must be a positive integer. Got -3."),
         ({"layers": 0}, "`layers` must be a positive integer. Got 0."),
         ({"embedding_units": -1}, "`embedding_units` must be an integer of 0 or more. Got -1."),
-        ({"dropout": 1.0}, r"`dropout` must be in \[0, 1\). Got 1.0."),
-        ({"weight_dropout": -0.1}, r"`weight_dropout` must be in \[0, 1\). Got -0.1."),
+        ({"dropout": 1.0}, r"`dropout` must be a number in \[0, 1\). Got 1.0."),
+        ({"weight_dropout": -0.1}, r"`weight_dropout` must be a number in \[0, 1\). Got -0.1."),
         ({"cell": "gru"}, "`cell` must be one of .* Got 'gru'."),
         ({"tied": True}, "`tied` needs `embedding_units` equal to `units`. Got 64 and 5."),
         ({"ngrams": 0}, "`ngrams` must be a positive integer. Got 0."),
         ({"ngrams": 2, "embedding_units": 0}, "`ngrams` above 1 needs `embedding_units`. Got 0."),
+        ({"words": 3}, "`words` must be at most 2. Got 3."),
+        ({"words": -1}, "`words` must be an integer of 0 or more. Got -1."),
+        ({"words": 1, "embedding_units": 0}, "`words` needs `embedding_units`. Got 0."),
+        ({"words": 1, "breaks": [99]}, "`breaks` must be from 0 to .* Got 99."),
         ({"memory": 2}, "`memory` must be 0, or above 2. Got 2."),
         ({"memory": 9, "constant_feature": False}, "`memory` needs `constant_feature`."),
     ],

@@ -1,0 +1,72 @@
+"""A run that begins with the weights and the vocabulary of another: fine-tuning, or more epochs."""
+
+from pathlib import Path
+
+from pipelines import runs, training
+from pipelines.charlm.data import Vocabulary
+from pipelines.charlm.flags import Train
+from zoo.models.char_lm import CharLM
+
+# Flags that say what the weights are: two models that differ in one compute different things.
+MODEL = (
+    "cell",
+    "units",
+    "layers",
+    "embedding_units",
+    "ngrams",
+    "words",
+    "tied",
+    "constant_feature",
+    "layer_norm",
+    "centred",
+)
+
+
+def source(flags: Train) -> Path | None:
+    """The run that `--pretrained` names: one under the same --runs-dir, or a run's folder.
+
+    Raises:
+        ValueError: no run with a checkpoint is there, or its model is another one.
+    """
+    if flags.pretrained is None:
+        return None
+    run = flags.runs_dir / "charlm" / flags.pretrained
+    run = run if run.is_dir() else Path(flags.pretrained)
+    needed = ("state.json", "vocabulary.json", "config.json")
+    if not all((run / name).is_file() for name in needed):
+        raise ValueError(
+            f"`pretrained` must name a run that was trained. Got {flags.pretrained!r}: "
+            f"no checkpoint in {run}."
+        )
+    _check_same_model(flags, run)
+    return run
+
+
+def _check_same_model(flags: Train, run: Path) -> None:
+    theirs = {**runs.flags_to_json(Train()), **runs.read_json(run / "config.json")}
+    for name in MODEL:
+        if getattr(flags, name) != theirs[name]:
+            raise ValueError(
+                f"`{name}` must be {theirs[name]!r}, as in the run that `--pretrained` names. "
+                f"Got {getattr(flags, name)!r}."
+            )
+
+
+def vocabulary(run: Path, unit: str) -> Vocabulary:
+    """The symbols that the weights of `run` know.
+
+    Raises:
+        ValueError: it reads characters and `unit` is the byte, or the other way about.
+    """
+    found = Vocabulary.from_json(runs.read_json(run / "vocabulary.json"))
+    if found.unit != unit:
+        raise ValueError(
+            f"`pretrained` must name a run that reads {unit}s. Got {run}, which reads "
+            f"{found.unit}s."
+        )
+    return found
+
+
+def load(model: CharLM, run: Path) -> None:
+    """Puts the best weights of `run` into a model of its kind."""
+    training.load_trained(model, run)

@@ -1,0 +1,104 @@
+"""A run that begins with another's weights: `--pretrained`."""
+
+import json
+
+import numpy as np
+import pytest
+
+from pipelines import cli, training
+from pipelines.charlm.flags import Train
+from pipelines.charlm.pipeline import PIPELINE, prepare
+
+SIZES = {
+    "units": 6,
+    "embedding_units": 4,
+    "batch_size": 4,
+    "time": 16,
+    "epochs": 1,
+    "sample_length": 0,
+}
+FLAGS = [f"--{name.replace('_', '-')}={value}" for name, value in SIZES.items()]
+
+
+def main(*arguments):
+    return cli.main(PIPELINE, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def runs_dir(tmp_path_factory):
+    """Where one small training ended: the run charlm/demo."""
+    folder = tmp_path_factory.mktemp("runs")
+    assert main("train", *FLAGS, "--limit=3000", "--runs-dir", folder) == 0
+    return folder
+
+
+@pytest.fixture
+def own_text(tmp_path):
+    """A text with a character, \u00e9, that the demo's beginning has not."""
+    path = tmp_path / "own.txt"
+    path.write_text("A caf\u00e9, and a tea.\n" * 200, encoding="utf-8")
+    return path
+
+
+def best_of(run):
+    state = json.loads((run / "state.json").read_text())
+    with np.load(run / "checkpoints" / state["best"][0]["file"]) as arrays:
+        return {name.split("/", 2)[2]: arrays[name] for name in arrays.files}
+
+
+def test_it_begins_where_the_other_ended(runs_dir, tmp_path):
+    other = runs_dir / "charlm" / "demo"
+    flags = Train(**SIZES, limit=3000, pretrained="demo", runs_dir=runs_dir)
+    task = prepare(flags, tmp_path)
+    before = best_of(other)
+    for variable in task.model.trainable_variables:
+        np.testing.assert_array_equal(variable.numpy(), before[variable.path])
+    found = task.validate()["bits_per_char"]
+    history = json.loads((other / "state.json").read_text())["history"]
+    np.testing.assert_allclose(found, history["val_bits_per_char"][0], rtol=1e-6)
+
+
+def test_it_goes_on_from_its_own_checkpoint(runs_dir, tmp_path):
+    flags = Train(**SIZES, limit=3000, pretrained="demo", runs_dir=runs_dir)
+    training.fit(prepare(flags, tmp_path), tmp_path)
+    task = prepare(flags, tmp_path)
+    training.resume(task, tmp_path)
+    with np.load(tmp_path / "checkpoints" / "epoch-0001.npz") as arrays:
+        ours = [arrays[name] for name in sorted(arrays.files) if name.startswith("model/")]
+    for variable, value in zip(task.model.variables, ours, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+
+
+def test_own_text_is_read_with_the_vocabulary_of_the_weights(runs_dir, own_text, capsys):
+    other = runs_dir / "charlm" / "demo"
+    flags = ["--dataset=file", "--data-dir", own_text, "--layers=1", "--run=own"]
+    flags += ["--pretrained", other, "--runs-dir", runs_dir, *FLAGS, "--batch-size=3"]
+    assert main("train", *flags) == 0  # with other batches, and the preset's dropout of weights
+    vocabulary = json.loads((runs_dir / "charlm" / "own" / "vocabulary.json").read_text())
+    assert vocabulary == json.loads((other / "vocabulary.json").read_text())
+    assert ord("\u00e9") not in vocabulary["symbols"]
+    unknown = int(capsys.readouterr().out.split(" of dev unknown")[0].split()[-1])
+    assert unknown == 10  # 190 characters of dev, one in 19
+    card = (runs_dir / "charlm" / "own" / "saved_model" / "README.md").read_text()
+    assert "begun with the weights of another run" in card
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--pretrained=gone"], "`pretrained` must name a run that was trained. Got 'gone'"),
+        (["--pretrained=demo", "--units=7"], "`units` must be 6, as in the run that"),
+        (["--pretrained=demo", "--no-centred"], "`centred` must be True, as in the run that"),
+    ],
+)
+def test_another_model_is_an_error(runs_dir, capsys, flags, message):
+    flags = ["--run=other", "--limit=3000", "--runs-dir", runs_dir, *flags]
+    assert main("train", *FLAGS, *flags) == 2
+    assert message in capsys.readouterr().err
+    assert not (runs_dir / "charlm" / "other" / "checkpoints").exists()
+
+
+def test_bytes_are_not_characters(runs_dir, own_text, capsys):
+    flags = ["--dataset=file", "--data-dir", own_text, "--layers=1", "--unit=byte", "--run=bytes"]
+    assert main("train", *flags, *FLAGS, "--pretrained=demo", "--runs-dir", runs_dir) == 2
+    assert "must name a run that reads bytes" in capsys.readouterr().err
