@@ -13,7 +13,7 @@ Tensor = Any
 PRIME = 16_381  # of the hash
 SCALE = 0.15  # of pairs' embeddings: all features together, a pair learns no faster than a word
 ROWS = 2**17  # of the table: with PRIME the most that keep the hash in 32 bits
-WORD = 12  # symbols that a word has, on average of several, at most; of longer ones the last
+WORD = 12  # symbols that are read back for each word; of longer words the last ones count
 OTHER = 7_919  # sets a word's row apart from that of the n-gram that spells it
 
 
@@ -37,8 +37,8 @@ class NGramEmbedding(keras.layers.Layer):
     hold fewer than m breaks: for m = 1 what there is of the word, for m = 2 with the word before.
     At a break, that is the word that it ends.
 
-    A recurrent layer that reads x_t + g_t need not learn the spelling of its
-    language: it finds that in a table, at little cost, and has its cells for what is further back.
+    A recurrent layer that reads x_t + g_t need not learn the spelling of its language: it finds
+    that in a table, at little cost, and has its cells for what is further back.
     Hashed n-grams beside a recurrent net: Mikolov et al., "Strategies for training large
     scale neural network language models", 2011, there at the readout; at the input, of bytes:
     Pagnoni et al., "Byte Latent Transformer", 2024.
