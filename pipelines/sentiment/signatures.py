@@ -6,9 +6,9 @@ from typing import Any
 
 import tensorflow as tf
 
+from pipelines.contract import Export
 from pipelines.exporting import signatures_of, stored_in_half
-from pipelines.sentiment.tokens import PAD, UNKNOWN, cut, lookup_table, tokenize
-from pipelines.verbs import Export
+from pipelines.sentiment.data import PAD, UNKNOWN, cut, lookup_table, tokenize
 from zoo.models.sentiment import SentimentClassifier
 
 POLAR = ("negative", "positive")
