@@ -2,7 +2,7 @@
 
 python -m benchmarks.serving [--models NAME ...] [--output benchmarks/results/serving.md]
 
-Starts `python -m pipelines.rest` without and with batching, and sends each model its own warm-up
+Starts `python -m pipelines.server` without and with batching, and sends each model its own warm-up
 request from 1, 4 and 16 clients at a time, over HTTP on this machine. A client is a thread with a
 connection of its own that asks again as soon as it is answered; clients and server share the cores.
 """
@@ -27,12 +27,12 @@ import tyro
 
 from benchmarks.timing import give, machine
 from pipelines.exporting import latest_version
-from pipelines.rest.answers import BYTES, plain
-from pipelines.rest.codec import DEFAULT_SIGNATURE
-from pipelines.rest.servable import warmup_requests
+from pipelines.server.requests import DEFAULT_SIGNATURE
+from pipelines.server.responses import BYTES, plain
+from pipelines.server.servable import warmup_requests
 
 ROOT = Path(__file__).parents[1]
-PARAMETERS = ROOT / "pipelines" / "rest" / "batching_parameters.txt"
+PARAMETERS = ROOT / "pipelines" / "server" / "batching_parameters.txt"
 WAYS = {"no batching": [], "batching": ["--batching-parameters", str(PARAMETERS)]}
 
 
@@ -65,7 +65,7 @@ def warmup_body(model: Path) -> bytes:
 @contextlib.contextmanager
 def served(saved_models: Path, models: Sequence[str], arguments: Sequence[str]) -> Iterator[int]:
     """The port of a server process with these models."""
-    command = [sys.executable, "-m", "pipelines.rest", "--development", "--port", "0"]
+    command = [sys.executable, "-m", "pipelines.server", "--development", "--port", "0"]
     command += ["--saved-models", str(saved_models.resolve()), "--models", *models, *arguments]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -162,7 +162,7 @@ def report(found: dict[tuple[str, str], dict[int, Load]], about: str, seconds: f
         "Requests a second, and in brackets the median and the 99th percentile of one request's "
         "time in milliseconds: the server for development, each model's own warm-up request to "
         f"`serving_default`, over HTTP on loopback, {seconds:g} s for each cell. Clients and "
-        "server share the cores. Batching as in pipelines/rest/batching_parameters.txt; "
+        "server share the cores. Batching as in pipelines/server/batching_parameters.txt; "
         "signatures with scalar inputs are not batched.",
         table(found),
     ]

@@ -15,7 +15,7 @@ import keras
 
 from pipelines import distribution, exporting, runs, training
 from pipelines.flags import EvaluateFlags, ExportFlags, PredictFlags, TrainFlags
-from pipelines.rest import launch
+from pipelines.server import launch
 
 PATHS = ("data_dir", "runs_dir", "cache_dir")  # flags that say where things lie on one machine
 ANY_TIME = ("strategy",)  # flags that a run may go on without

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 from benchmarks import serving
-from pipelines.rest import servable
+from pipelines.server import servable
 
 
 @pytest.fixture

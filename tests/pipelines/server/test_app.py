@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from pipelines.rest import app
-from pipelines.rest.batching import BatchingParameters
-from pipelines.rest.engine import Engine
-from pipelines.rest.models import Models
+from pipelines.server import app
+from pipelines.server.batching import BatchingParameters
+from pipelines.server.engine import Engine
+from pipelines.server.models import Models
 
 MODEL = "/v1/models/tiny"
 MOST = 100_000  # bytes of a body
@@ -264,6 +264,6 @@ def test_the_server_needs_tensorflow_alone():
             elif isinstance(node, ast.ImportFrom):
                 names = [node.module]
             for name in names:
-                own = name == "pipelines.rest" or name.startswith("pipelines.rest.")
+                own = name == "pipelines.server" or name.startswith("pipelines.server.")
                 shared = name == "pipelines.cli"  # parses flags
                 assert own or shared or name.partition(".")[0] in allowed, f"{path}: {name}"

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from pipelines.rest import models
-from pipelines.rest.errors import RequestError
+from pipelines.server import models
+from pipelines.server.errors import RequestError
 
 
 class Folder:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.rest.errors import Code, RequestError, invalid
-from pipelines.rest.servable import Servable
+from pipelines.server.errors import Code, RequestError, invalid
+from pipelines.server.servable import Servable
 
 # What TF Serving's file may hold but this server does not act on.
 IGNORED = (

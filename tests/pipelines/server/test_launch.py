@@ -12,8 +12,8 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
-from pipelines.rest import launch
-from pipelines.rest.flags import ServeFlags, check
+from pipelines.server import launch
+from pipelines.server.flags import ServeFlags, check
 
 ROOT = Path(__file__).parents[3]
 
@@ -86,7 +86,7 @@ def test_tf_serving_gets_the_flags_and_the_signal(folder, stand_in):
     arguments = ["--host", "0.0.0.0", "--port", "1234", "--models", "a"]
     arguments += ["--saved-models", str(folder), "--batching-parameters", str(parameters)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "pipelines.rest", *arguments],
+        [sys.executable, "-m", "pipelines.server", *arguments],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
@@ -156,7 +156,7 @@ def test_stopping_before_the_first_request(folder):
     """SIGTERM while models load is an end like any other."""
     os.mkfifo(folder / "a" / "1" / "saved_model.pb")  # a file that is never read to its end
     process = subprocess.Popen(
-        [sys.executable, "-m", "pipelines.rest", "--saved-models", str(folder), "--port", "0"],
+        [sys.executable, "-m", "pipelines.server", "--saved-models", str(folder), "--port", "0"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,

@@ -21,12 +21,12 @@ from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 
-from pipelines.rest import codec
-from pipelines.rest.answers import encode, error_body
-from pipelines.rest.engine import Engine
-from pipelines.rest.errors import Code, RequestError, invalid
-from pipelines.rest.models import Models, Version
-from pipelines.rest.servable import Servable
+from pipelines.server import requests
+from pipelines.server.engine import Engine
+from pipelines.server.errors import Code, RequestError, invalid
+from pipelines.server.models import Models, Version
+from pipelines.server.responses import encode, error_body
+from pipelines.server.servable import Servable
 
 MODEL = (
     "(?i:/v1/models/)(?P<name>[^/:]+)(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
@@ -170,18 +170,18 @@ def metadata_message(
 
 
 def _decode(servable: Servable, body: bytes):
-    document = codec.parse(body)
-    name = codec.signature_name(document)
-    return name, *codec.decode(document, servable.signature(name).inputs)
+    document = requests.parse(body)
+    name = requests.signature_name(document)
+    return name, *requests.decode(document, servable.signature(name).inputs)
 
 
 def _classify_or_regress(servable: Servable, method: str, body: bytes) -> bytes:
     """The error of a signature that is none for this; the server knows no more of the two."""
-    document = codec.parse(body)
+    document = requests.parse(body)
     examples = document.get("examples")
     if not isinstance(examples, list) or not examples:
         raise invalid(f"When method is {method}, key 'examples' is expected to be a list of some")
-    servable.signature(codec.signature_name(document), method)
+    servable.signature(requests.signature_name(document), method)
     raise RequestError(Code.UNIMPLEMENTED, f"The server for development has no {method}")
 
 

@@ -14,11 +14,11 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from pipelines.rest.app import SIGNATURES, metadata_message, status_message
-from pipelines.rest.codec import DEFAULT_SIGNATURE, Spec, check_shape
-from pipelines.rest.engine import Engine
-from pipelines.rest.errors import RequestError, invalid
-from pipelines.rest.models import Models
+from pipelines.server.app import SIGNATURES, metadata_message, status_message
+from pipelines.server.engine import Engine
+from pipelines.server.errors import RequestError, invalid
+from pipelines.server.models import Models
+from pipelines.server.requests import DEFAULT_SIGNATURE, Spec, check_shape
 
 
 @contextlib.asynccontextmanager

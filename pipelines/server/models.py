@@ -11,9 +11,9 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from pipelines.rest import folders
-from pipelines.rest.errors import Code, RequestError
-from pipelines.rest.servable import Servable, load
+from pipelines.server import folders
+from pipelines.server.errors import Code, RequestError
+from pipelines.server.servable import Servable, load
 
 
 class Version:

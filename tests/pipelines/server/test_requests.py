@@ -1,19 +1,18 @@
-"""JSON to arrays and back: TF Serving's forms, and a clear error for every other."""
+"""JSON to arrays: TF Serving's forms, and a clear error for every other."""
 
 import base64
 import contextlib
 import json
 
-import hypothesis.extra.numpy as arrays
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.rest import codec
-from pipelines.rest.answers import encode, error_body
-from pipelines.rest.codec import Spec
-from pipelines.rest.errors import RequestError
+from pipelines.server import requests
+from pipelines.server.errors import RequestError
+from pipelines.server.requests import Spec
+from pipelines.server.responses import error_body
 
 TEXT = {"text": Spec("DT_STRING", (None,))}
 PAIR = {"x": Spec("DT_FLOAT", (None,)), "y": Spec("DT_INT32", (None, 2))}
@@ -21,7 +20,7 @@ CHARLM = {"prompt": Spec("DT_STRING", (None,)), "length": Spec("DT_INT32", ())}
 
 
 def decode(document, specs):
-    return codec.decode(codec.parse(json.dumps(document).encode()), specs)
+    return requests.decode(requests.parse(json.dumps(document).encode()), specs)
 
 
 def one(value, dtype, shape=(None,)):
@@ -80,17 +79,17 @@ def test_bytes_keep_zeros_at_their_end():
 @pytest.mark.parametrize("dtype", ["DT_FLOAT", "DT_DOUBLE"])
 def test_special_numbers(dtype):
     body = b'{"inputs": [NaN, Infinity, -Infinity, 1e-3, -2]}'
-    found = codec.decode(codec.parse(body), {"x": Spec(dtype, (None,))})[1]["x"]
+    found = requests.decode(requests.parse(body), {"x": Spec(dtype, (None,))})[1]["x"]
     np.testing.assert_array_equal(found, np.array([np.nan, np.inf, -np.inf, 1e-3, -2], found.dtype))
 
 
-@pytest.mark.parametrize("name", [name for name in codec.TYPES if "INT" in name])
+@pytest.mark.parametrize("name", [name for name in requests.TYPES if "INT" in name])
 def test_integers_up_to_their_limits(name):
-    limits = np.iinfo(codec.TYPES[name][1])
+    limits = np.iinfo(requests.TYPES[name][1])
     ends = [int(limits.min), int(limits.max)]
     assert one(ends, name).tolist() == ends
     for beyond in (limits.min - 1, limits.max + 1, 10**30):
-        with pytest.raises(RequestError, match=f"not of expected type: {codec.TYPES[name][0]}"):
+        with pytest.raises(RequestError, match=f"not of expected type: {requests.TYPES[name][0]}"):
             one([int(beyond)], name)
 
 
@@ -120,13 +119,13 @@ def test_booleans_are_no_numbers_and_numbers_no_booleans():
 )
 def test_not_json(body, message):
     with pytest.raises(RequestError, match=message) as caught:
-        codec.parse(body)
+        requests.parse(body)
     assert caught.value.status == 400
     assert len(caught.value.message) < 300
 
 
 def test_a_byte_order_mark_is_skipped():
-    assert codec.parse(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}
+    assert requests.parse(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}
 
 
 @pytest.mark.parametrize(
@@ -185,56 +184,10 @@ def test_types_that_json_cannot_carry():
 
 @pytest.mark.parametrize("name", [1, None, ["a"]])
 def test_signature_names(name):
-    assert codec.signature_name({}) == codec.signature_name({"signature_name": ""})
-    assert codec.signature_name({"signature_name": "step"}) == "step"
+    assert requests.signature_name({}) == requests.signature_name({"signature_name": ""})
+    assert requests.signature_name({"signature_name": "step"}) == "step"
     with pytest.raises(RequestError, match="'signature_name' key must be a string"):
-        codec.signature_name({"signature_name": name})
-
-
-# Answers.
-
-
-def text(*values):
-    return np.array(values, object)
-
-
-def test_the_name_of_a_single_output_is_left_out():
-    assert json.loads(encode({"y": text(b"a", b"b")}, rows=True)) == {"predictions": ["a", "b"]}
-    assert json.loads(encode({"y": np.float32([[1, 2]])}, rows=False)) == {"outputs": [[1.0, 2.0]]}
-
-
-def test_several_outputs_are_objects():
-    outputs = {"a": text(b"x", b"y"), "n": np.int32([1, 2])}
-    rows = [{"a": "x", "n": 1}, {"a": "y", "n": 2}]
-    assert json.loads(encode(outputs, rows=True)) == {"predictions": rows}
-    assert json.loads(encode(outputs, rows=False)) == {"outputs": {"a": ["x", "y"], "n": [1, 2]}}
-
-
-def test_outputs_whose_name_ends_in_bytes_are_base64():
-    outputs = {"x_bytes": text(b"\xff\0"), "x": text(b"a\xff")}
-    assert json.loads(encode(outputs, rows=True)) == {
-        "predictions": [{"x_bytes": {"b64": "/wA="}, "x": "a\ufffd"}]
-    }
-
-
-def test_floats_have_the_digits_of_their_own_size():
-    body = encode({"y": np.float32([0.1, 1e-9, np.nan, np.inf, -np.inf, 3])}, rows=True)
-    assert body == b'{"predictions": [0.1, 1e-09, NaN, Infinity, -Infinity, 3.0]}'
-    assert encode({"y": np.float64(0.1)}, rows=False) == b'{"outputs": 0.1}'
-
-
-def test_rows_need_as_many_rows_of_each_output():
-    with pytest.raises(RequestError, match="n has no shape information"):
-        encode({"a": text(b"x"), "n": np.int32(1)}, rows=True)
-    with pytest.raises(RequestError, match="inconsistent batch sizes"):
-        encode({"a": text(b"x"), "n": np.int32([1, 2])}, rows=True)
-    with pytest.raises(RequestError, match="tensor type: complex64"):
-        encode({"a": np.complex64([1])}, rows=True)
-
-
-def test_errors_are_json_whatever_they_repeat():
-    assert json.loads(error_body('"\ud800\n\0"')) == {"error": '"\ud800\n\0"'}
-    assert error_body("é").isascii()
+        requests.signature_name({"signature_name": name})
 
 
 # Properties.
@@ -243,7 +196,7 @@ QUIET = settings(deadline=None, database=None, derandomize=True)
 
 ANY_SPEC = st.builds(
     Spec,
-    st.sampled_from(sorted(codec.TYPES)),
+    st.sampled_from(sorted(requests.TYPES)),
     st.none() | st.lists(st.none() | st.integers(0, 3), max_size=3).map(tuple),
 )
 LEAF = (
@@ -285,7 +238,7 @@ def test_any_json_is_read_as_the_signature_says_or_refused(key, value, specs):
         return
     assert found.keys() == specs.keys()
     for name, spec in specs.items():
-        assert found[name].dtype == codec.TYPES[spec.dtype][1]
+        assert found[name].dtype == requests.TYPES[spec.dtype][1]
         if spec.shape is not None:
             pairs = zip(found[name].shape, spec.shape, strict=True)
             assert all(wanted in (None, size) for size, wanted in pairs)
@@ -295,26 +248,4 @@ def test_any_json_is_read_as_the_signature_says_or_refused(key, value, specs):
 @given(st.binary(max_size=40))
 def test_any_bytes_are_json_or_refused(body):
     with contextlib.suppress(RequestError):
-        assert isinstance(codec.parse(body), dict)
-
-
-SHAPES = arrays.array_shapes(min_dims=1, max_dims=3, max_side=3)
-DTYPES = st.sampled_from([name for name in codec.TYPES if name != "DT_STRING"])
-
-
-@settings(QUIET, max_examples=200)
-@given(data=st.data(), dtype=DTYPES, rows=st.booleans())
-def test_what_was_written_reads_back_the_same(data, dtype, rows):
-    # Integers that are sent to a float input must fit its digits; written floats have a point.
-    wanted = data.draw(arrays.arrays(codec.TYPES[dtype][1], SHAPES))
-    answer = json.loads(encode({"y": wanted}, rows))
-    (value,) = answer.values()
-    _, found = decode({"instances" if rows else "inputs": value}, {"y": Spec(dtype, None)})
-    np.testing.assert_array_equal(found["y"], wanted)
-
-
-@settings(QUIET, max_examples=100)
-@given(st.lists(st.binary(max_size=9), min_size=1, max_size=3))
-def test_bytes_that_were_written_read_back_the_same(values):
-    written = json.loads(encode({"y_bytes": text(*values)}, rows=True))["predictions"]
-    assert decode({"instances": written}, TEXT)[1]["text"].tolist() == values
+        assert isinstance(requests.parse(body), dict)

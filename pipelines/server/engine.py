@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from pipelines.rest.batching import Batcher, BatchingParameters
-from pipelines.rest.errors import Code, RequestError
-from pipelines.rest.servable import Servable
+from pipelines.server.batching import Batcher, BatchingParameters
+from pipelines.server.errors import Code, RequestError
+from pipelines.server.servable import Servable
 
 
 class Engine:

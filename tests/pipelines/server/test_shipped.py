@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-README = ROOT / "pipelines" / "rest" / "README.md"
+README = ROOT / "pipelines" / "server" / "README.md"
 LINES = [line.strip() for line in README.read_text().splitlines() if re.match("    .*curl ", line)]
 QUIET = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
 
@@ -46,7 +46,7 @@ def test_saved_model_cli_runs_a_signature():
 @pytest.fixture(scope="module")
 def served():
     """(URL, process) of a server of all shipped models."""
-    command = [sys.executable, "-m", "pipelines.rest", "--port", "0"]
+    command = [sys.executable, "-m", "pipelines.server", "--port", "0"]
     with subprocess.Popen(
         command, cwd=ROOT, env=QUIET, stdout=subprocess.PIPE, text=True
     ) as process:

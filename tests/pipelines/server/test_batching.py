@@ -7,11 +7,11 @@ import time
 import numpy as np
 import pytest
 
-from pipelines.rest.batching import Batcher, BatchingParameters, read_parameters
-from pipelines.rest.codec import Spec
-from pipelines.rest.engine import Engine
-from pipelines.rest.errors import RequestError, invalid
-from pipelines.rest.servable import Signature
+from pipelines.server.batching import Batcher, BatchingParameters, read_parameters
+from pipelines.server.engine import Engine
+from pipelines.server.errors import RequestError, invalid
+from pipelines.server.requests import Spec
+from pipelines.server.servable import Signature
 
 
 class Doubling:

@@ -12,8 +12,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipelines.rest import folders
-from pipelines.rest.flags import ServeFlags, check
+from pipelines.server import folders
+from pipelines.server.flags import ServeFlags, check
 
 SERVER = "tensorflow_model_server"
 THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
@@ -119,9 +119,9 @@ def run_development_server(flags: ServeFlags, names: Sequence[str]) -> None:
     """Runs the server for development until SIGTERM (status 0) or Ctrl-C."""
     import uvicorn
 
-    from pipelines.rest import app, batching
-    from pipelines.rest.engine import Engine
-    from pipelines.rest.models import Models
+    from pipelines.server import app, batching
+    from pipelines.server.engine import Engine
+    from pipelines.server.models import Models
 
     def stop(number, frame):
         raise SystemExit(0)
@@ -168,7 +168,7 @@ def _lifespan(flags: ServeFlags, models, engine, listener: socket.socket):
         async with contextlib.AsyncExitStack() as stack:
             models.watch(flags.poll_seconds)
             if flags.grpc_port is not None:
-                from pipelines.rest import rpc
+                from pipelines.server import rpc
 
                 service = rpc.serving(
                     models, engine, flags.host, flags.grpc_port, flags.max_request_bytes

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.rest import folders
+from pipelines.server import folders
 
 
 def test_names_to_serve(tmp_path):

@@ -10,8 +10,8 @@ from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, prediction_log_pb2
 
-from pipelines.rest.codec import DEFAULT_SIGNATURE, Spec
-from pipelines.rest.errors import Code, RequestError, invalid
+from pipelines.server.errors import Code, RequestError, invalid
+from pipelines.server.requests import DEFAULT_SIGNATURE, Spec
 
 WARMUP = "assets.extra/tf_serving_warmup_requests"
 METHODS = "tensorflow/serving/"  # before predict, classify or regress

@@ -1,4 +1,4 @@
-"""JSON requests to arrays, and arrays to JSON answers, as TF Serving's REST documentation has them.
+"""JSON requests to arrays, in the forms of TF Serving's REST documentation.
 
     {"instances": ["a", "b"]}                          rows of the one input
     {"instances": [{"x": 1, "y": [2, 3]}, ...]}        rows of several
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pipelines.rest.errors import Code, RequestError, invalid
+from pipelines.server.errors import Code, RequestError, invalid
 
 DEFAULT_SIGNATURE = "serving_default"
 SHOWN = 120  # characters of a wrong string that an error message repeats
@@ -46,9 +46,6 @@ class Spec(NamedTuple):
 
     dtype: str
     shape: tuple[int | None, ...] | None
-
-
-# Requests.
 
 
 def parse(body: bytes) -> dict[str, Any]:

@@ -33,10 +33,10 @@ MOST = 10_000_000  # bytes of a body, the default
 
 
 class Server:
-    """A process of `python -m pipelines.rest`."""
+    """A process of `python -m pipelines.server`."""
 
     def __init__(self, folder):
-        command = [sys.executable, "-m", "pipelines.rest", "--saved-models", str(folder)]
+        command = [sys.executable, "-m", "pipelines.server", "--saved-models", str(folder)]
         command += ["--port", "0", "--grpc-port", "0", "--poll-seconds", "0.1"]
         command += ["--threads", str(THREADS), "--max-waiting", str(WAITING)]
         command += ["--timeout-seconds", str(TIMEOUT)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.rest.errors import invalid
+from pipelines.server.errors import invalid
 
 BYTES = "_bytes"  # suffix of the name of an output that is not text
 
