@@ -7,7 +7,7 @@ it where there is none: positive where more is good than bad.
 import keras
 import numpy as np
 
-from pipelines.lecture import learning
+from pipelines.lecture import fitting
 from pipelines.lecture.trained import Reading
 from zoo.layers import LSTM
 from zoo.layers.constant_feature import ConstantFeature, GateOffsets
@@ -69,7 +69,7 @@ def network() -> keras.Model:
     lstm = LSTM(UNITS, kernel_initializer=GateOffsets(), name="rnn")
     h = lstm(ConstantFeature()(x))
     model = keras.Model(tokens, keras.layers.Dense(1, use_bias=False)(h), name="sentences")
-    learning.compile_model(model, 2e-2, keras.losses.BinaryCrossentropy(from_logits=True))
+    fitting.compile_model(model, 2e-2, keras.losses.BinaryCrossentropy(from_logits=True))
     return model
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pipelines import runs
-from pipelines.lecture import gates
+from pipelines.lecture.lessons import gates
 from pipelines.lecture.trained import encode, read_run
 from zoo.layers import LSTM
 from zoo.layers.constant_feature import ConstantFeature

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from pipelines.lecture import drawing, learning, memory
+from pipelines.lecture import drawing, fitting, memory
 from pipelines.lecture.lesson import Finding, Lesson, LessonFlags, Result, check_at_least
 from pipelines.report import Html, table
 
@@ -134,8 +134,8 @@ def trial(task: Task, start: str, flags: Flags) -> list[float]:
     """The score of each seed. One network is compiled and begun anew for each seed."""
     model = _network(task, start, flags)
     rate = memory.learning_rate(start, task.gap)
-    loss = "mse" if task.name == "adding" else learning.classes_loss()
-    learning.compile_model(model, rate, loss, fast=task.gap >= 50)
+    loss = "mse" if task.name == "adding" else fitting.classes_loss()
+    fitting.compile_model(model, rate, loss, fast=task.gap >= 50)
     model.optimizer.build(model.trainable_variables)
     blank = [keras.ops.convert_to_numpy(variable) for variable in model.optimizer.variables]
     scores = []
@@ -145,9 +145,9 @@ def trial(task: Task, start: str, flags: Flags) -> list[float]:
         for variable, value in zip(model.optimizer.variables, blank, strict=True):
             variable.assign(value)
         batch = _sized(task)
-        learning.train(model, batch, task.steps, seed, solved=task.solved)
+        fitting.train(model, batch, task.steps, seed, solved=task.solved)
         x, y = task.batch(np.random.default_rng([seed, 2]), 256)
-        scores.append(task.score(learning.predict(model, x), y))
+        scores.append(task.score(fitting.predict(model, x), y))
     return scores
 
 
@@ -163,7 +163,7 @@ def mean_square(outputs: np.ndarray, y: np.ndarray) -> float:
 
 def crossentropy(outputs: np.ndarray, y: np.ndarray) -> float:
     """-log softmax(o)_y, in nats a symbol."""
-    return float(np.mean(keras.ops.convert_to_numpy(learning.classes_loss()(y, outputs))))
+    return float(np.mean(keras.ops.convert_to_numpy(fitting.classes_loss()(y, outputs))))
 
 
 def _network(task: Task, start: str, flags: Flags) -> keras.Model:
@@ -173,7 +173,7 @@ def _network(task: Task, start: str, flags: Flags) -> keras.Model:
     )
 
 
-def _sized(task: Task) -> learning.Batch:
+def _sized(task: Task) -> fitting.Batch:
     return lambda rng: task.batch(rng, BATCH)
 
 

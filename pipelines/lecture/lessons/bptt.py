@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from pipelines.lecture import drawing, learning, memory
+from pipelines.lecture import drawing, fitting, memory
 from pipelines.lecture.gradients import gradients
 from pipelines.lecture.jacobians import state_gradients
 from pipelines.lecture.lesson import Finding, Lesson, LessonFlags, Result, check_at_least
@@ -45,11 +45,11 @@ def run(flags: Flags) -> Result:
     for start in STARTS:
         keras.utils.set_random_seed(flags.seed)
         model = memory.network(start, 2 * WORDS + 1, WORDS, units=flags.units, span=flags.length)
-        learning.compile_model(
-            model, memory.learning_rate(start, flags.length), learning.classes_loss()
+        fitting.compile_model(
+            model, memory.learning_rate(start, flags.length), fitting.classes_loss()
         )
         measured[start, "at first"] = measure(model, start, flags)
-        learning.train(model, lambda rng: batch(rng, flags), flags.steps, flags.seed)
+        fitting.train(model, lambda rng: batch(rng, flags), flags.steps, flags.seed)
         measured[start, "trained"] = measure(model, start, flags)
     return _result(flags, measured)
 
@@ -78,7 +78,7 @@ def measure(model: keras.Model, start: str, flags: Flags) -> dict:
         "norms": {name: np.linalg.norm(g, axis=(1, 2)).tolist() for name, g in taped.items()},
         "distance": float(distance),
         "truncation": truncation_errors(layer, W_o, x, y, lengths(flags)),
-        "accuracy": learning.accuracy(model, x_test, y_test),
+        "accuracy": fitting.accuracy(model, x_test, y_test),
     }
 
 

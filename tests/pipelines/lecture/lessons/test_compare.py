@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.lecture import compare
+from pipelines.lecture.lessons import compare
 
 
 def test_the_weights_of_the_lecture_are_always_right():

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pipelines.lecture import types as kinds
 from pipelines.lecture.drawing import Step
+from pipelines.lecture.lessons import kinds
 
 
 def test_a_path_leads_to_the_same_step_and_later_ones():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipelines.lecture import mlp_vs_rnn
+from pipelines.lecture.lessons import mlp_vs_rnn
 
 FLAGS = mlp_vs_rnn.Flags(units=16, symbols=3, lag=1, length=8, steps=150)
 

@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from pipelines.lecture import long_term, memory
+from pipelines.lecture import memory
+from pipelines.lecture.lessons import long_term
 
 FLAGS = long_term.Flags(
     units=16,

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from pipelines import runs
-from pipelines.lecture import drawing, learning
+from pipelines.lecture import drawing, fitting
 from pipelines.lecture.lesson import Finding, Lesson, LessonFlags, Result, check_at_least
 from pipelines.lecture.trained import best_arrays
 from pipelines.report import Html, table
@@ -111,7 +111,7 @@ def measure(
 ) -> dict[str, float]:
     """Trains one cell: bits a character on held-out text, seconds a step, and sizes."""
     model = network(name, symbols, flags.units)
-    learning.compile_model(model, 3e-3, learning.classes_loss(), fast=True)
+    fitting.compile_model(model, 3e-3, fitting.classes_loss(), fast=True)
     rng = np.random.default_rng([flags.seed, 1])
     seconds = []
     for _ in range(flags.steps):
@@ -134,7 +134,7 @@ def bits(model: keras.Model, text: np.ndarray, length: int) -> float:
     count = (len(text) - 1) // length
     x = text[: count * length].reshape(count, length)
     y = text[1 : count * length + 1].reshape(count, length)
-    loss = learning.classes_loss()(y, learning.predict(model, x))
+    loss = fitting.classes_loss()(y, fitting.predict(model, x))
     return float(keras.ops.convert_to_numpy(loss) / np.log(2))
 
 

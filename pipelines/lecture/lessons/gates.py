@@ -13,7 +13,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from pipelines.lecture import drawing, learning, sentences
+from pipelines.lecture import drawing, fitting, sentences
 from pipelines.lecture.lesson import Finding, Lesson, LessonFlags, Result, check_at_least
 from pipelines.lecture.trained import Reading, read_run
 from pipelines.report import Html
@@ -142,7 +142,7 @@ def heat_maps(reading: Reading, found: dict[str, np.ndarray]) -> list[Html]:
 
 def _small_network(flags: Flags) -> tuple[keras.Model, Reading, dict]:
     model = sentences.network()
-    losses = learning.train(model, sentences.batch, flags.steps, flags.seed)
+    losses = fitting.train(model, sentences.batch, flags.steps, flags.seed)
     rng = np.random.default_rng([flags.seed, 2])
     tokens, labels = sentences.batch(rng, 512)
     forget = []
@@ -153,7 +153,7 @@ def _small_network(flags: Flags) -> tuple[keras.Model, Reading, dict]:
     turn = [v for words, f in forget for word, v in zip(words, f, strict=True) if word == "but"]
     rest = [v for words, f in forget for word, v in zip(words, f, strict=True) if word != "but"]
     measured = {
-        "accuracy": float(np.mean((learning.predict(model, tokens)[:, 0] > 0) == labels[:, 0])),
+        "accuracy": float(np.mean((fitting.predict(model, tokens)[:, 0] > 0) == labels[:, 0])),
         "mean forget gate at but": float(np.mean(turn)),
         "mean forget gate elsewhere": float(np.mean(rest)),
         "loss": losses[-1],

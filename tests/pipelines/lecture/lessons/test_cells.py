@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipelines import runs
-from pipelines.lecture import cells
+from pipelines.lecture.lessons import cells
 
 FLAGS = cells.Flags(units=16, length=10, characters=5000, steps=40)
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from pipelines.lecture import unfold
+from pipelines.lecture.lessons import unfold
 from zoo.layers import SimpleRNNCell
 
 FLAGS = unfold.Flags(units=3, features=2, lengths=(1, 4))

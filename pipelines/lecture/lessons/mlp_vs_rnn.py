@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from pipelines.lecture import drawing, learning
+from pipelines.lecture import drawing, fitting
 from pipelines.lecture.lesson import Finding, Lesson, LessonFlags, Result, check_at_least
 from pipelines.report import table
 from zoo.layers import SimpleRNN
@@ -45,9 +45,9 @@ def run(flags: Flags) -> Result:
         for layer in ("MLP", "RNN"):
             keras.utils.set_random_seed(flags.seed)
             model = build(layer, flags.symbols, flags.units)
-            learning.compile_model(model, 3e-3, learning.classes_loss())
+            fitting.compile_model(model, 3e-3, fitting.classes_loss())
             name = f"{layer}, {_task(lag)}"
-            losses[name] = learning.train(
+            losses[name] = fitting.train(
                 model, lambda rng, lag=lag: batch(rng, flags, lag), flags.steps, flags.seed
             )
             measured[layer, lag] = score(model, flags, lag)
@@ -79,7 +79,7 @@ def batch(rng: np.random.Generator, flags: Flags, lag: int, size: int = BATCH):
 def score(model: keras.Model, flags: Flags, lag: int) -> float:
     """Accuracy on 256 fresh sequences, from the first step on that has an answer."""
     x, y = batch(np.random.default_rng([flags.seed, 2]), flags, lag, size=256)
-    found = learning.predict(model, x).argmax(axis=-1)
+    found = fitting.predict(model, x).argmax(axis=-1)
     return float(np.mean(found[:, lag:] == y[:, lag:]))
 
 

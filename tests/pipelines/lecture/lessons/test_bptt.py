@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from pipelines.lecture import bptt, memory
+from pipelines.lecture import memory
 from pipelines.lecture.jacobians import state_gradients
+from pipelines.lecture.lessons import bptt
 
 FLAGS = bptt.Flags(units=6, length=8, steps=2)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from pipelines.lecture import drawing, learning
+from pipelines.lecture import drawing, fitting
 from pipelines.lecture.lesson import Finding, Lesson, LessonFlags, Result, check_at_least
 from pipelines.report import Html, table
 from zoo.layers import SimpleRNN
@@ -79,8 +79,8 @@ def train(model: keras.Model, flags: Flags) -> list[float]:
         return x, (totals[:, :1] > totals[:, 1:]).astype("float32")
 
     schedule = keras.optimizers.schedules.CosineDecay(0.05, flags.steps)
-    learning.compile_model(model, schedule, "binary_crossentropy")
-    return learning.train(model, batch, flags.steps, flags.seed)
+    fitting.compile_model(model, schedule, "binary_crossentropy")
+    return fitting.train(model, batch, flags.steps, flags.seed)
 
 
 def share_right(model: keras.Model, length: int, seed: int) -> float:
@@ -90,7 +90,7 @@ def share_right(model: keras.Model, length: int, seed: int) -> float:
     totals = x.sum(axis=1)
     x[totals[:, 0] == totals[:, 1], 0, 0] += 1
     totals = x.sum(axis=1)
-    found = learning.predict(model, x.astype("float32"))[:, 0] > 0.5
+    found = fitting.predict(model, x.astype("float32"))[:, 0] > 0.5
     return float(np.mean(found == (totals[:, 0] > totals[:, 1])))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from pipelines.lecture import drawing, learning
+from pipelines.lecture import drawing, fitting
 from pipelines.lecture.lesson import Finding, Lesson, LessonFlags, Result, check_at_least
 from pipelines.report import Html, table
 from zoo.layers import SimpleRNN
@@ -86,14 +86,14 @@ def train(model: keras.Model, flags: Flags) -> list[float]:
         return x.astype("float32"), x.sum(axis=1).astype("float32")
 
     schedule = keras.optimizers.schedules.CosineDecay(0.05, flags.steps)
-    learning.compile_model(model, schedule, "mse")
-    return learning.train(model, batch, flags.steps, flags.seed)
+    fitting.compile_model(model, schedule, "mse")
+    return fitting.train(model, batch, flags.steps, flags.seed)
 
 
 def error(model: keras.Model, length: int, seed: int) -> float:
     """Largest |o_T - Σ x| over 64 sequences of whole numbers, which float32 adds exactly."""
     x = np.random.default_rng([seed, length]).integers(-9, 10, size=(BATCH, length, 1))
-    found = learning.predict(model, x.astype("float32"))
+    found = fitting.predict(model, x.astype("float32"))
     return float(np.abs(found - x.sum(axis=1)).max())
 
 

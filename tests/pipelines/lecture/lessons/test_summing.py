@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.lecture import sum as summing
+from pipelines.lecture.lessons import summing
 
 
 def test_the_weights_of_the_lecture_sum_exactly():
