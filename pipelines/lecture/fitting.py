@@ -30,9 +30,9 @@ def compile_model(model: keras.Model, learning_rate: float, loss, fast: bool = F
 def train(
     model: keras.Model, batch: Batch, steps: int, seed: int, solved: float = 0.0
 ) -> list[float]:
-    """Trains on fresh batches, the same for the same seed; gives the loss of each step.
+    """Trains on fresh batches, the same for the same seed; returns the loss of each step.
 
-    It ends sooner where the last ten losses are all below `solved`, and where a loss is not a
+    Training ends sooner where the last ten losses are all below `solved`, and where a loss is not a
     number.
     """
     rng = np.random.default_rng([seed, 1])
@@ -49,6 +49,6 @@ def predict(model: keras.Model, x: np.ndarray) -> np.ndarray:
     return keras.ops.convert_to_numpy(model(x, training=False))
 
 
-def accuracy(model: keras.Model, x: np.ndarray, y: np.ndarray) -> float:
-    """Share of answers whose largest output is the right one."""
-    return float(np.mean(predict(model, x).argmax(axis=-1) == y))
+def share_right(outputs: np.ndarray, y: np.ndarray) -> float:
+    """Share of right answers, an answer being the largest of `<float>[..., classes]`."""
+    return float(np.mean(outputs.argmax(axis=-1) == y))

@@ -1,7 +1,7 @@
 """The lecture, run: every system and claim of the lecture that the applications do not cover.
 
 `python -m pipelines.lecture <lesson> [flags]`. A lesson is a function from its flags to a result:
-what the lecture claims beside what was measured, the numbers, and pictures. This is no application
+claims of the lecture beside measurements, the numbers, and pictures. The lecture is no application
 with train and evaluate: `LESSONS` is the table of lessons, in the order of the lecture.
 """
 

@@ -60,7 +60,7 @@ def batch(rng: np.random.Generator, flags: Flags, size: int = BATCH):
 
 
 def measure(model: keras.Model, start: str, flags: Flags) -> dict:
-    """Norms by step, their distance from the product of Jacobians, and what truncation loses."""
+    """Norms by step, their distance from the product of Jacobians, and the loss by truncation."""
     x, y = batch(np.random.default_rng([flags.seed, 2]), flags)
     layer, W_o = double_precision(model, start)
     x = x.astype("float64")
@@ -78,7 +78,7 @@ def measure(model: keras.Model, start: str, flags: Flags) -> dict:
         "norms": {name: np.linalg.norm(g, axis=(1, 2)).tolist() for name, g in taped.items()},
         "distance": float(distance),
         "truncation": truncation_errors(layer, W_o, x, y, lengths(flags)),
-        "accuracy": fitting.accuracy(model, x_test, y_test),
+        "accuracy": fitting.share_right(fitting.predict(model, x_test), y_test),
     }
 
 
@@ -125,14 +125,14 @@ def tape_gradients(layer, W_o, x: np.ndarray, y: np.ndarray) -> dict[str, np.nda
                 handed_on.extend(states)
         return h
 
-    _, found = gradients(forward, last_loss(W_o, y), handed_on)
+    _, for_states = gradients(forward, last_loss(W_o, y), handed_on)
     names = ("h", "C") if isinstance(layer, LSTM) else ("h",)
-    return {name: np.stack(found[i :: len(names)]) for i, name in enumerate(names)}
+    return {name: np.stack(for_states[i :: len(names)]) for i, name in enumerate(names)}
 
 
 def truncation_errors(layer, W_o, x, y, steps: Sequence[int]) -> dict[int, float]:
     """k -> |g_k - g| / |g|, with g_k the recurrent weights' gradient over the last k steps."""
-    found = {}
+    by_length = {}
     for k in steps:
         before = x[:, : x.shape[1] - k]
         states = layer(before)[1:] if before.shape[1] else None
@@ -141,23 +141,25 @@ def truncation_errors(layer, W_o, x, y, steps: Sequence[int]) -> dict[int, float
             last_loss(W_o, y),
             [layer.cell.recurrent_kernel],
         )
-        found[k] = g
-    whole = found[steps[-1]]
-    return {k: float(np.linalg.norm(g - whole) / np.linalg.norm(whole)) for k, g in found.items()}
+        by_length[k] = g
+    whole = by_length[steps[-1]]
+    return {
+        k: float(np.linalg.norm(g - whole) / np.linalg.norm(whole)) for k, g in by_length.items()
+    }
 
 
 def factor(norms: Sequence[float]) -> float:
-    """The factor by which the gradient's norm changes from a step to the one before, on average."""
+    """The factor by which the gradient's norm changes with each step back, on average."""
     return float((norms[0] / norms[-1]) ** (1 / max(1, len(norms) - 1)))
 
 
 def _result(flags: Flags, measured: dict) -> Result:
-    worst = max(found["distance"] for found in measured.values())
+    worst = max(numbers["distance"] for numbers in measured.values())
     decay = {
-        key: factor(found["norms"]["C" if "C" in found["norms"] else "h"])
-        for key, found in measured.items()
+        key: factor(numbers["norms"].get("C", numbers["norms"]["h"]))
+        for key, numbers in measured.items()
     }
-    rnn, plain, kept = (decay[start, "at first"] for start in STARTS)
+    rnn, plain, offsets = (decay[start, "at first"] for start in STARTS)
     loss = {start: measured[start, "trained"]["truncation"] for start in STARTS}
     half = max(k for k in lengths(flags) if k <= flags.length // 2)
     findings = [
@@ -174,10 +176,10 @@ def _result(flags: Flags, measured: dict) -> Result:
         ),
         Finding(
             "In the LSTM the cell state carries it back, where the forget gate is near 1.",
-            f"∂L/∂C changes by {kept:.3f} a step with gate offsets, and by {plain:.3f} without, "
+            f"∂L/∂C changes by {offsets:.3f} a step with gate offsets, and by {plain:.3f} without, "
             f"where the gates start at ½; after training "
             f"{decay['LSTM, gate offsets', 'trained']:.3f} and {decay['LSTM', 'trained']:.3f}.",
-            kept > 0.9 > plain,
+            offsets > 0.9 > plain,
         ),
         Finding(
             "Truncation at k steps drops what came before.",
@@ -190,18 +192,18 @@ def _result(flags: Flags, measured: dict) -> Result:
     ]
     header = ["cell", "weights", "right answers", "factor a step", "autodiff - Jacobians"]
     rows = [
-        (*key, found["accuracy"], decay[key], found["distance"]) for key, found in measured.items()
+        (*key, numbers["accuracy"], decay[key], numbers["distance"])
+        for key, numbers in measured.items()
     ]
-    numbers = {f"{start}, {when}": found for (start, when), found in measured.items()}
     blocks = [table(header, rows), _norm_picture(flags, measured), _cut(), _loss_picture(measured)]
     notes = [
         f"Task: one of {WORDS} words, {flags.length - 2} distractors, then the question which word "
-        f"it was. The factor is that of ∂L/∂h for SimpleRNN, of ∂L/∂C for the LSTM; gradients are "
+        f"it was. The factor is taken of ∂L/∂h for SimpleRNN, of ∂L/∂C for the LSTM; gradients are "
         f"taken in float64 on {BATCH} sequences."
     ]
-    return Result(
-        findings, {**numbers, "factors": {str(k): v for k, v in decay.items()}}, blocks, notes
-    )
+    numbers = {f"{start}, {when}": measured[start, when] for start, when in measured}
+    numbers["factors"] = {str(key): value for key, value in decay.items()}
+    return Result(findings, numbers, blocks, notes)
 
 
 def _norm_picture(flags: Flags, measured: dict) -> Html:
@@ -231,7 +233,7 @@ def _loss_picture(measured: dict) -> Html:
             drawing.curves(
                 panel,
                 list(errors[STARTS[0]]),
-                {start: list(found.values()) for start, found in errors.items()},
+                {start: list(shares.values()) for start, shares in errors.items()},
                 title=f"weights {when}",
                 xlabel="truncated at k steps",
                 ylabel="share of the gradient lost",

@@ -24,7 +24,7 @@ from zoo.layers.constant_feature import ConstantFeature, GateOffsets
 
 BATCH = 32
 HELD_OUT = 20_000  # characters
-NOT_LEARNT = ("carried", "seed_generator_state")  # what a checkpoint keeps beside parameters
+NOT_LEARNT = ("carried", "seed_generator_state")  # in a checkpoint, but no parameters
 DEPARTURES = ("cell", "constant_feature", "gate_offsets", "use_bias")  # flags that runs may have
 
 
@@ -101,9 +101,9 @@ def read_text(characters: int) -> tuple[np.ndarray, np.ndarray, int]:
             f"Got {characters}."
         )
     points = np.array([ord(letter) for letter in text[: characters + HELD_OUT]])
-    known, numbers = np.unique(points, return_inverse=True)
+    symbols, numbers = np.unique(points, return_inverse=True)
     numbers = numbers.astype("int32")
-    return numbers[:characters], numbers[characters:], len(known)
+    return numbers[:characters], numbers[characters:], len(symbols)
 
 
 def measure(
@@ -120,12 +120,12 @@ def measure(
         began = time.perf_counter()
         float(model.train_on_batch(rows[:, :-1], rows[:, 1:]))
         seconds.append(time.perf_counter() - began)
-    kept = 1 if CELLS[name][0] is SimpleRNN else 6  # h; h, C, f, i, c, o
+    arrays = 1 if CELLS[name][0] is SimpleRNN else 6  # h; h, C, f, i, c, o
     return {
         "bits a character": bits(model, held_out, flags.length),
         "milliseconds a step": 1000 * float(np.median(seconds)),
         "parameters": model.count_params(),
-        "kept for the backward pass, kB": kept * flags.units * flags.length * BATCH * 4 / 1000,
+        "kept for the backward pass, kB": arrays * flags.units * flags.length * BATCH * 4 / 1000,
     }
 
 
@@ -145,24 +145,24 @@ def frequency_bits(text: np.ndarray, held_out: np.ndarray, symbols: int) -> floa
 
 
 def find_runs(folder: Path) -> list[dict[str, Any]]:
-    """Complete runs under `folder` whose config names a cell, with what was measured of each."""
-    found = []
+    """Complete runs under `folder` whose config names a cell, with their metrics and sizes."""
+    rows = []
     for path in sorted(folder.glob("*/*/metrics.json")):
         run = path.parent
         if not (run / "config.json").exists() or not (run / "state.json").exists():
             continue
-        config, kept = runs.read_json(run / "config.json"), runs.read_json(path)
+        config, measured = runs.read_json(run / "config.json"), runs.read_json(path)
         if "cell" not in config:
             continue
-        found.append(
+        rows.append(
             {
                 "task": run.parent.name,
                 "run": run.name,
                 "dataset": config.get("dataset"),
                 **{name: config.get(name) for name in DEPARTURES},
-                "metrics": kept.get("metrics", {}),
-                "train_seconds": kept.get("train_seconds"),
-                "peak_memory": kept.get("peak_memory"),
+                "metrics": measured.get("metrics", {}),
+                "train_seconds": measured.get("train_seconds"),
+                "peak_memory": measured.get("peak_memory"),
                 "parameters": sum(
                     array.size
                     for name, array in best_arrays(run).items()
@@ -170,13 +170,13 @@ def find_runs(folder: Path) -> list[dict[str, Any]]:
                 ),
             }
         )
-    return found
+    return rows
 
 
-def _result(flags: Flags, measured: dict, entropy: float, found: list[dict]) -> Result:
+def _result(flags: Flags, measured: dict, entropy: float, past: list[dict]) -> Result:
     quality = {name: row["bits a character"] for name, row in measured.items()}
     times = {name: row["milliseconds a step"] for name, row in measured.items()}
-    rnn, lstm, constant, tanh, bias, both = quality
+    rnn, lstm, constant, tanh, bias, tanh_and_bias = quality
     findings = [
         Finding(
             "The lecture's cells learn to predict text.",
@@ -193,33 +193,33 @@ def _result(flags: Flags, measured: dict, entropy: float, found: list[dict]) -> 
         ),
     ]
     notes = [
-        "What departures from the lecture's LSTM change, in bits a character (less is better): "
+        "Departures from the lecture's LSTM change, in bits a character (less is better): "
         f"tanh candidate {quality[tanh] - quality[lstm]:+.2f}, bias "
-        f"{quality[bias] - quality[lstm]:+.2f}, both {quality[both] - quality[lstm]:+.2f}; within "
-        f"its equations, constant feature with gate offsets "
-        f"{quality[constant] - quality[lstm]:+.2f}.",
+        f"{quality[bias] - quality[lstm]:+.2f}, both "
+        f"{quality[tanh_and_bias] - quality[lstm]:+.2f}; within its equations, constant feature "
+        f"with gate offsets {quality[constant] - quality[lstm]:+.2f}.",
         f"Text: {flags.characters} characters of Python's own manual, one training of "
         f"{flags.steps} steps each, {flags.units} units, the same learning rate for all: a small "
-        "comparison. What is kept for the backward pass is counted, not measured.",
-        _runs_note(flags.runs_dir, found),
+        "comparison. Memory for the backward pass is counted, not measured.",
+        _runs_note(flags.runs_dir, past),
     ]
     header = ["cell", *next(iter(measured.values()))]
     blocks = [table(header, [(name, *row.values()) for name, row in measured.items()])]
     blocks.append(_picture(quality, entropy))
-    if found:
-        blocks.append(_runs_table(found))
-    numbers = {"measured here": measured, "by frequency": entropy, "runs": found}
+    if past:
+        blocks.append(_runs_table(past))
+    numbers = {"measured here": measured, "by frequency": entropy, "runs": past}
     return Result(findings, numbers, blocks, notes)
 
 
-def _runs_note(folder: Path, found: list[dict]) -> str:
-    cells = sorted({str(run["cell"]) for run in found})
-    if not found:
+def _runs_note(folder: Path, past: list[dict]) -> str:
+    cells = sorted({str(run["cell"]) for run in past})
+    if not past:
         return f"No complete run of an application was found under {folder}."
-    return f"{len(found)} complete runs were found under {folder}, with cells {', '.join(cells)}."
+    return f"{len(past)} complete runs were found under {folder}, with cells {', '.join(cells)}."
 
 
-def _runs_table(found: list[dict]) -> Html:
+def _runs_table(past: list[dict]) -> Html:
     """A row for each run; runs of one task and data set stand together."""
     rows = [
         [
@@ -232,7 +232,7 @@ def _runs_table(found: list[dict]) -> Html:
             run["peak_memory"] and run["peak_memory"] / 1e6,
             run["parameters"],
         ]
-        for run in sorted(found, key=lambda run: (run["task"], str(run["dataset"])))
+        for run in sorted(past, key=lambda run: (run["task"], str(run["dataset"])))
     ]
     header = ["task", "data", "run", *DEPARTURES, "metrics"]
     header += ["seconds of training", "peak memory, MB", "parameters"]

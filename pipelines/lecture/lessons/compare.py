@@ -10,10 +10,9 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from pipelines.lecture import drawing, fitting
+from pipelines.lecture import drawing, fitting, linear_rnn
 from pipelines.lecture.lesson import Finding, Lesson, LessonFlags, Result, check_at_least
 from pipelines.report import Html, table
-from zoo.layers import SimpleRNN
 
 BATCH = 64
 EXACT = {"W_i": [[1.0], [-1.0]], "W_r": [[1.0]], "W_o": [[1.0]]}
@@ -32,46 +31,20 @@ class Flags(LessonFlags):
 
 
 def run(flags: Flags) -> Result:
-    """Measures the weights set by hand, and those learnt from sequences of one length."""
+    """Measures weights set by hand, and weights learnt from sequences of one length."""
     check_at_least(flags, train_length=1, lengths=1, steps=1)
     keras.utils.set_random_seed(flags.seed)
-    model = build()
+    model = linear_rnn.network(inputs=2, activation="sigmoid")
     losses = train(model, flags)
-    learnt = weights(model)
+    learnt = linear_rnn.weights(model)
     right = {"learnt": {n: share_right(model, n, flags.seed) for n in flags.lengths}}
-    set_weights(model, EXACT)
+    linear_rnn.set_weights(model, EXACT)
     right["by hand"] = {n: share_right(model, n, flags.seed) for n in flags.lengths}
     return _result(flags, learnt, losses, right)
 
 
-def build() -> keras.Model:
-    """`<float32>[batch, time, 2]` -> P(the first total is the larger) `<float32>[batch, 1]`.
-
-    W_r starts between 0 and 1: the default, orthogonal, would be -1 as often as 1.
-    """
-    inputs = keras.Input((None, 2))
-    first = keras.initializers.RandomUniform(0.0, 0.9)
-    rnn = SimpleRNN(1, activation="linear", recurrent_initializer=first, name="rnn")
-    readout = keras.layers.Dense(1, activation="sigmoid", use_bias=False, name="readout")
-    return keras.Model(inputs, readout(rnn(inputs)), name="compare")
-
-
-def weights(model: keras.Model) -> dict[str, list]:
-    """The weights by the lecture's names, as lists."""
-    readout = keras.ops.convert_to_numpy(model.get_layer("readout").kernel)
-    found = {**model.get_layer("rnn").cell.lecture_weights(), "W_o": readout}
-    return {name: np.asarray(value, float).tolist() for name, value in found.items()}
-
-
-def set_weights(model: keras.Model, values: dict[str, list]) -> None:
-    """Sets what `weights` gives."""
-    model.get_layer("readout").kernel.assign(values["W_o"])
-    inner = {name: np.asarray(values[name], "float32") for name in ("W_i", "W_r")}
-    model.get_layer("rnn").cell.set_lecture_weights(inner)
-
-
 def train(model: keras.Model, flags: Flags) -> list[float]:
-    """Cross-entropy on sequences of random numbers."""
+    """Trains on sequences of random numbers; returns the cross-entropy of each step."""
 
     def batch(rng):
         x = rng.normal(size=(BATCH, flags.train_length, 2)).astype("float32")
@@ -90,8 +63,8 @@ def share_right(model: keras.Model, length: int, seed: int) -> float:
     totals = x.sum(axis=1)
     x[totals[:, 0] == totals[:, 1], 0, 0] += 1
     totals = x.sum(axis=1)
-    found = fitting.predict(model, x.astype("float32"))[:, 0] > 0.5
-    return float(np.mean(found == (totals[:, 0] > totals[:, 1])))
+    answers = fitting.predict(model, x.astype("float32"))[:, 0] > 0.5
+    return float(np.mean(answers == (totals[:, 0] > totals[:, 1])))
 
 
 def _result(flags, learnt, losses, right) -> Result:

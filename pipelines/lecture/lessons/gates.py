@@ -2,8 +2,8 @@
 
     C_t = f_t * C_{t-1} + i_t * C̃_t
 
-By hand the weights make f and i exactly 0 or 1. In a network that was trained (a run of the
-sentiment or of the character model, or else a small one trained here) they are shown over a
+By hand the weights make f and i exactly 0 or 1. A trained network's gates (of a run of the
+sentiment or of the character model, or else of a small network trained here) are shown over a
 sentence as heat maps.
 """
 
@@ -38,29 +38,28 @@ class Flags(LessonFlags):
 
 
 def run(flags: Flags) -> Result:
-    """Measures the gates set by hand, and shows those of a trained network."""
+    """Measures gates set by hand, and shows a trained network's gates."""
     check_at_least(flags, length=1, steps=1)
     keras.utils.set_random_seed(flags.seed)
     if flags.run is not None:
         reading = read_run(flags.run, flags.text)
     else:
         sentences.numbers(flags.text)  # an unknown word is an error before work starts
-    kept, forgotten = (after(flags.length, gate, flags.seed) for gate in ("keep", "forget"))
+    keep, forget = (after(flags.length, gate, flags.seed) for gate in ("keep", "forget"))
     findings = [
         Finding(
             "The forget gate at 1 keeps C whole.",
-            f"After {flags.length} steps {kept['same']} of {kept['size']} numbers of C are the "
+            f"After {flags.length} steps {keep['same']} of {keep['size']} numbers of C are the "
             "same to the last bit.",
-            kept["same"] == kept["size"],
+            keep["same"] == keep["size"],
         ),
         Finding(
             "The forget gate at 0 forgets it.",
-            f"After one step at 0 {forgotten['zero']} of {forgotten['size']} numbers of C are "
-            "exactly 0.",
-            forgotten["zero"] == forgotten["size"],
+            f"After one step at 0 {forget['zero']} of {forget['size']} numbers of C are exactly 0.",
+            forget["zero"] == forget["size"],
         ),
     ]
-    numbers = {"keep": kept, "forget": forgotten}
+    numbers = {"keep": keep, "forget": forget}
     blocks = [_memory_cell()]
     notes = []
     if flags.run is None:
@@ -74,12 +73,12 @@ def run(flags: Flags) -> Result:
         )
     else:
         notes.append(f"The heat maps show the first LSTM of {flags.run}. {reading.note}".strip())
-    found = gate_values(reading)
+    gates = gate_values(reading)
     numbers["mean forget gate by token"] = [
         [token, float(value)]
-        for token, value in zip(reading.tokens, found["f"].mean(axis=1), strict=True)
+        for token, value in zip(reading.tokens, gates["f"].mean(axis=1), strict=True)
     ]
-    return Result(findings, numbers, [*blocks, *heat_maps(reading, found)], notes)
+    return Result(findings, numbers, [*blocks, *heat_maps(reading, gates)], notes)
 
 
 def switched_lstm(units: int) -> LSTM:
@@ -97,7 +96,10 @@ def switched_lstm(units: int) -> LSTM:
 
 
 def after(length: int, gate: str, seed: int, units: int = 16) -> dict[str, int]:
-    """What became of a random C: `length` steps with f = 1, for "forget" with f = 0 at the last."""
+    """Numbers of a random C that are the same, or 0, after `length` steps.
+
+    f = 1 at all steps; for the gate "forget", f = 0 at the last step.
+    """
     C = np.random.default_rng([seed, 4]).normal(size=(8, units)).astype("float32")
     x = np.zeros((8, length, 3), "float32")
     x[..., 2] = 1
@@ -116,22 +118,24 @@ def gate_values(reading: Reading) -> dict[str, np.ndarray]:
     """f, i and o at each step, `<float32>[time, units]`, from the layer's own h and weights."""
     layer, x = reading.layer, reading.x
     h = keras.ops.convert_to_numpy(layer(x[None])[0])
-    both = np.concatenate([np.vstack([np.zeros_like(h[:1]), h[:-1]]), x], axis=1)
+    h_and_x = np.concatenate([np.vstack([np.zeros_like(h[:1]), h[:-1]]), x], axis=1)
     weights = layer.cell.lecture_weights()
     gate = layer.cell.recurrent_activation
-    return {name: keras.ops.convert_to_numpy(gate(both @ weights[f"W_{name}"])) for name in "fio"}
+    return {
+        name: keras.ops.convert_to_numpy(gate(h_and_x @ weights[f"W_{name}"])) for name in "fio"
+    }
 
 
-def heat_maps(reading: Reading, found: dict[str, np.ndarray]) -> list[Html]:
+def heat_maps(reading: Reading, gates: dict[str, np.ndarray]) -> list[Html]:
     """Forget, input and output gate over the sentence; units in order of their forget gate."""
-    order = np.argsort(found["f"].mean(axis=0))
+    order = np.argsort(gates["f"].mean(axis=0))
     width = max(6.0, 0.28 * len(reading.tokens))
     maps = []
     for name, title in (("f", "forget gate"), ("i", "input gate"), ("o", "output gate")):
         with drawing.panels(1, 1, width, 2.6) as (sketch, axes):
             drawing.heat_map(
                 axes[0, 0],
-                found[name][:, order].T,
+                gates[name][:, order].T,
                 columns=reading.tokens,
                 rows="unit",
                 title=f"{title} (1: open)",

@@ -34,7 +34,7 @@ class Flags(LessonFlags):
 
 
 class Network(NamedTuple):
-    """An application's model, asked by what the drawing shows.
+    """An application's model, asked with the inputs of the drawing.
 
     model: built.
     answers: a symbol for each drawn input -> logits `<float32>[outputs, ...]`, a row for each drawn
@@ -49,7 +49,7 @@ class Type(NamedTuple):
     """A type of network.
 
     name: as the lecture names it.
-    application: what this project does with it.
+    application: its use in this project.
     steps: of the drawing.
     fed_back: whether a drawn output is the next step's input.
     build: units -> the application's model.
@@ -65,14 +65,15 @@ class Type(NamedTuple):
 def run(flags: Flags) -> Result:
     """Draws all types, and measures which outputs depend on which inputs."""
     check_at_least(flags, units=1)
-    rows, seen, blocks = [], {}, []
+    rows, measured, blocks = [], {}, []
     for kind in TYPES:
         keras.utils.set_random_seed(flags.seed)
         network = kind.build(flags.units)
-        seen[kind.name] = found = dependence(network, len(paths(kind.steps)[0]))
-        rows.append((kind.name, kind.application, *found.shape[::-1], network.model.count_params()))
-        blocks.append(_picture(kind, found))
-    right = [kind for kind in TYPES if np.array_equal(seen[kind.name], paths(kind.steps))]
+        depends = measured[kind.name] = dependence(network, len(paths(kind.steps)[0]))
+        sizes = (*depends.shape[::-1], network.model.count_params())
+        rows.append((kind.name, kind.application, *sizes))
+        blocks.append(_picture(kind, depends))
+    right = [kind for kind in TYPES if np.array_equal(measured[kind.name], paths(kind.steps))]
     findings = [
         Finding(
             "One to many, many to one and many to many are one network, read and written at "
@@ -85,10 +86,10 @@ def run(flags: Flags) -> Result:
     notes = [
         "The models are the applications' own, one layer a direction, of the size that the table "
         "names; the classifier reads forwards alone and the translator has no attention, so that "
-        "each is what is drawn."
+        "each is as drawn."
     ]
     header = ["type", "application", "inputs", "outputs", "parameters of the network measured"]
-    numbers = {name: matrix.astype(int).tolist() for name, matrix in seen.items()}
+    numbers = {name: matrix.astype(int).tolist() for name, matrix in measured.items()}
     blocks = [table(header, rows), *blocks]
     return Result(findings, {"outputs by inputs": numbers}, blocks, notes)
 
@@ -134,7 +135,7 @@ def sentiment(units: int) -> Network:
 
 
 def translation(units: int) -> Network:
-    """All is read first; what was read begins the sequence that is written."""
+    """The source is read first; its state begins the sequence to write."""
     model = Translator(
         SYMBOLS,
         units=units,
@@ -209,12 +210,12 @@ TYPES = (
 )
 
 
-def _picture(kind: Type, seen: np.ndarray) -> Html:
+def _picture(kind: Type, depends: np.ndarray) -> Html:
     with drawing.panels(1, 2, 5.2, 2.7) as (sketch, axes):
         drawing.sequence(axes[0, 0], kind.steps, fed_back=kind.fed_back, labels=False)
         axes[0, 0].set_title(f"{kind.name}: {kind.application}", fontsize=10)
         panel = axes[0, 1]
-        panel.imshow(seen, cmap="Blues", vmin=0, vmax=1.4, origin="lower")
+        panel.imshow(depends, cmap="Blues", vmin=0, vmax=1.4, origin="lower")
         inputs = [step.input for step in kind.steps if step.input is not None]
         outputs = [step.output for step in kind.steps if step.output is not None]
         panel.set_xticks(range(len(inputs)), inputs)

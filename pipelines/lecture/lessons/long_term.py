@@ -57,7 +57,7 @@ class Task(NamedTuple):
     steps: of training.
     seeds: trainings of each cell.
     solved: a training loss that counts as solved.
-    score: (outputs, y) -> the number that is reported.
+    score: (outputs, y) -> the number to report.
     """
 
     name: str
@@ -77,16 +77,15 @@ def run(flags: Flags) -> Result:
     scores: dict[str, dict[str, list[list[float]]]] = {}
     for task in tasks(flags):
         for start in memory.STARTS:
-            found = trial(task, start, flags)
-            scores.setdefault(task.name, {}).setdefault(start, []).append(found)
-            shown = ", ".join(f"{value:.3f}" for value in found)
-            print(f"  {task.name:<8} {task.gap:>4} steps  {start:<20} {shown}", flush=True)
+            by_seed = trial(task, start, flags)
+            scores.setdefault(task.name, {}).setdefault(start, []).append(by_seed)
+            values = ", ".join(f"{value:.3f}" for value in by_seed)
+            print(f"  {task.name:<8} {task.gap:>4} steps  {start:<20} {values}", flush=True)
     return _result(flags, scores)
 
 
 def tasks(flags: Flags) -> list[Task]:
     """All tasks at all lengths, shortest first."""
-    right, error, nats = share_right, mean_square, crossentropy
     return [
         *(
             Task(
@@ -97,7 +96,7 @@ def tasks(flags: Flags) -> list[Task]:
                 flags.steps,
                 flags.seeds,
                 0.02,
-                right,
+                fitting.share_right,
             )
             for gap in flags.gaps
         ),
@@ -110,7 +109,7 @@ def tasks(flags: Flags) -> list[Task]:
                 flags.adding_steps,
                 flags.adding_seeds,
                 0.002,
-                error,
+                mean_square,
             )
             for length in flags.adding_lengths
         ),
@@ -123,7 +122,7 @@ def tasks(flags: Flags) -> list[Task]:
                 flags.copy_steps,
                 flags.adding_seeds,
                 0.02,
-                nats,
+                crossentropy,
             )
             for gap in flags.copy_gaps
         ),
@@ -151,11 +150,6 @@ def trial(task: Task, start: str, flags: Flags) -> list[float]:
     return scores
 
 
-def share_right(outputs: np.ndarray, y: np.ndarray) -> float:
-    """Share of answers whose largest output is the right one."""
-    return float(np.mean(outputs.argmax(axis=-1) == y))
-
-
 def mean_square(outputs: np.ndarray, y: np.ndarray) -> float:
     """Mean of (o - y)²."""
     return float(np.mean((outputs - y) ** 2))
@@ -181,7 +175,7 @@ def _result(flags: Flags, scores: dict[str, dict[str, list[list[float]]]]) -> Re
     notes = [
         f"{flags.units} units, {flags.steps} training steps of {BATCH} sequences for recall, "
         f"{flags.adding_steps} for adding, {flags.copy_steps} for copying; {flags.seeds} seeds for "
-        f"recall, {flags.adding_seeds} for the others. More steps may move what fails here."
+        f"recall, {flags.adding_seeds} for the others. More steps may solve more."
     ]
     numbers = {
         "gaps": flags.gaps,
@@ -201,8 +195,8 @@ def _result(flags: Flags, scores: dict[str, dict[str, list[list[float]]]]) -> Re
 def _recall_findings(flags: Flags, recall: dict[str, list[list[float]]]) -> list[Finding]:
     short, far = min(flags.gaps), max(flags.gaps)
     at = {
-        start: {gap: float(np.mean(one)) for gap, one in zip(flags.gaps, found, strict=True)}
-        for start, found in recall.items()
+        start: dict(zip(flags.gaps, map(_mean, by_gap), strict=True))
+        for start, by_gap in recall.items()
     }
     return [
         Finding(
@@ -236,7 +230,7 @@ def _recall_findings(flags: Flags, recall: dict[str, list[list[float]]]) -> list
 
 def _adding_finding(flags: Flags, adding: dict[str, list[list[float]]]) -> Finding:
     longest = np.argmax(flags.adding_lengths)
-    errors = {start: float(np.mean(found[longest])) for start, found in adding.items()}
+    errors = {start: _mean(by_length[longest]) for start, by_length in adding.items()}
     return Finding(
         "The LSTM solves the adding problem where the RNN gives the do-nothing answer.",
         f"Mean squared error at {max(flags.adding_lengths)} steps, do-nothing 1/6 = 0.167: "
@@ -247,7 +241,7 @@ def _adding_finding(flags: Flags, adding: dict[str, list[list[float]]]) -> Findi
 
 def _copying_finding(flags: Flags, copying: dict[str, list[list[float]]]) -> Finding:
     longest = np.argmax(flags.copy_gaps)
-    nats = {start: float(np.mean(found[longest])) for start, found in copying.items()}
+    nats = {start: _mean(by_gap[longest]) for start, by_gap in copying.items()}
     return Finding(
         "The LSTM copies over a gap where the RNN has no memory.",
         f"Nats a symbol after {max(flags.copy_gaps)} blanks, without memory {NO_MEMORY:.3f}: "
@@ -258,16 +252,20 @@ def _copying_finding(flags: Flags, copying: dict[str, list[list[float]]]) -> Fin
 
 def _table(flags: Flags, scores: dict[str, dict[str, list[list[float]]]]) -> Html:
     rows = [
-        (start, name, gap, float(np.mean(found)), float(np.min(found)), float(np.max(found)))
+        (start, name, gap, _mean(by_seed), min(by_seed), max(by_seed))
         for name, gaps in _lengths(flags).items()
         for start in memory.STARTS
-        for gap, found in zip(gaps, scores[name][start], strict=True)
+        for gap, by_seed in zip(gaps, scores[name][start], strict=True)
     ]
     return table(["cell", "task", "gap", "mean over seeds", "least", "most"], rows)
 
 
 def _lengths(flags: Flags) -> dict[str, tuple[int, ...]]:
     return {"recall": flags.gaps, "adding": flags.adding_lengths, "copying": flags.copy_gaps}
+
+
+def _mean(by_seed: list[float]) -> float:
+    return float(np.mean(by_seed))
 
 
 def _by_gap(shares: dict[int, float]) -> str:
@@ -287,7 +285,7 @@ def _picture(flags: Flags, scores: dict) -> Html:
     }
     with drawing.panels(1, 3, 3.9, 3.2) as (sketch, axes):
         for panel, (name, (title, level)) in zip(axes[0], labels.items(), strict=True):
-            lines = {start: np.transpose(found) for start, found in scores[name].items()}
+            lines = {start: np.transpose(by_gap) for start, by_gap in scores[name].items()}
             drawing.curves(
                 panel,
                 _lengths(flags)[name],

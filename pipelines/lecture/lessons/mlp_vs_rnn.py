@@ -71,16 +71,14 @@ def batch(rng: np.random.Generator, flags: Flags, lag: int, size: int = BATCH):
 
     The first `lag` steps have no such symbol: their answer is one more symbol, drawn at random.
     """
-    drawn = rng.integers(flags.symbols, size=(size, flags.length + lag))
-    shown = drawn[:, lag:]
-    return np.eye(flags.symbols, dtype="float32")[shown], drawn[:, : flags.length]
+    symbols = rng.integers(flags.symbols, size=(size, flags.length + lag))
+    return np.eye(flags.symbols, dtype="float32")[symbols[:, lag:]], symbols[:, : flags.length]
 
 
 def score(model: keras.Model, flags: Flags, lag: int) -> float:
     """Accuracy on 256 fresh sequences, from the first step on that has an answer."""
     x, y = batch(np.random.default_rng([flags.seed, 2]), flags, lag, size=256)
-    found = fitting.predict(model, x).argmax(axis=-1)
-    return float(np.mean(found[:, lag:] == y[:, lag:]))
+    return fitting.share_right(fitting.predict(model, x)[:, lag:], y[:, lag:])
 
 
 def _task(lag: int) -> str:

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from pipelines.lecture import drawing, fitting
+from pipelines.lecture import drawing, fitting, linear_rnn
 from pipelines.lecture.lesson import Finding, Lesson, LessonFlags, Result, check_at_least
 from pipelines.report import Html, table
-from zoo.layers import SimpleRNN
 
 BATCH = 64
 EXACT = {"W_i": [[1.0]], "W_r": [[1.0]], "W_o": [[1.0]]}
@@ -32,48 +31,21 @@ class Flags(LessonFlags):
 
 
 def run(flags: Flags) -> Result:
-    """Measures the weights set by hand, and those learnt from short sequences."""
+    """Measures weights set by hand, and weights learnt from short sequences."""
     check_at_least(flags, train_length=1, lengths=1, steps=1)
     keras.utils.set_random_seed(flags.seed)
-    model = build()
-    first = weights(model)
+    model = linear_rnn.network(inputs=1)
+    first = linear_rnn.weights(model)
     losses = train(model, flags)
-    learnt = weights(model)
+    learnt = linear_rnn.weights(model)
     errors = {"learnt": {n: error(model, n, flags.seed) for n in flags.lengths}}
-    set_weights(model, EXACT)
+    linear_rnn.set_weights(model, EXACT)
     errors["by hand"] = {n: error(model, n, flags.seed) for n in flags.lengths}
     return _result(flags, first, learnt, losses, errors)
 
 
-def build() -> keras.Model:
-    """`<float32>[batch, time, 1]` -> `<float32>[batch, 1]`, all linear.
-
-    W_r starts between 0 and 1: the default, orthogonal, would be -1 as often as 1.
-    """
-    inputs = keras.Input((None, 1))
-    first = keras.initializers.RandomUniform(0.0, 0.9)
-    rnn = SimpleRNN(1, activation="linear", recurrent_initializer=first, name="rnn")
-    h = rnn(inputs)
-    outputs = keras.layers.Dense(1, use_bias=False, name="readout")(h)
-    return keras.Model(inputs, outputs, name="sum")
-
-
-def weights(model: keras.Model) -> dict[str, list]:
-    """The weights by the lecture's names, as lists."""
-    readout = keras.ops.convert_to_numpy(model.get_layer("readout").kernel)
-    found = {**model.get_layer("rnn").cell.lecture_weights(), "W_o": readout}
-    return {name: np.asarray(value, float).tolist() for name, value in found.items()}
-
-
-def set_weights(model: keras.Model, values: dict[str, list]) -> None:
-    """Sets what `weights` gives."""
-    model.get_layer("readout").kernel.assign(values["W_o"])
-    inner = {name: np.asarray(values[name], "float32") for name in ("W_i", "W_r")}
-    model.get_layer("rnn").cell.set_lecture_weights(inner)
-
-
 def train(model: keras.Model, flags: Flags) -> list[float]:
-    """Mean squared error on sums of random numbers; lengths 1 to `train_length` through zeros.
+    """Trains on sums of random numbers, of lengths 1 to `train_length`; returns the losses.
 
     A sequence of n numbers stands at the end of `train_length` steps, after zeros, which leave a
     bias-free state at zero: all batches have one shape.
@@ -93,8 +65,8 @@ def train(model: keras.Model, flags: Flags) -> list[float]:
 def error(model: keras.Model, length: int, seed: int) -> float:
     """Largest |o_T - Σ x| over 64 sequences of whole numbers, which float32 adds exactly."""
     x = np.random.default_rng([seed, length]).integers(-9, 10, size=(BATCH, length, 1))
-    found = fitting.predict(model, x.astype("float32"))
-    return float(np.abs(found - x.sum(axis=1)).max())
+    sums = fitting.predict(model, x.astype("float32"))
+    return float(np.abs(sums - x.sum(axis=1)).max())
 
 
 def _result(flags, first, learnt, losses, errors) -> Result:

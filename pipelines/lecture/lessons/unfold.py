@@ -94,8 +94,8 @@ def through_copies(x: np.ndarray, weights: dict[str, np.ndarray]) -> dict[str, A
         return h
 
     variables = [w for cell in cells for w in (cell.kernel, cell.recurrent_kernel)]
-    h, found = gradients(forward, half_square, variables)
-    copies = {"W_i": np.stack(found[::2]), "W_r": np.stack(found[1::2])}
+    h, of_copies = gradients(forward, half_square, variables)
+    copies = {"W_i": np.stack(of_copies[::2]), "W_r": np.stack(of_copies[1::2])}
     return {"h": h, "copies": copies, **{name: g.sum(axis=0) for name, g in copies.items()}}
 
 
@@ -115,18 +115,18 @@ def _compare(length: int, loop: dict, unrolled: dict, copies: dict) -> dict[str,
     }
 
 
-def _difference(one: np.ndarray, other: np.ndarray) -> float:
-    """Largest difference, relative to the largest number."""
-    return float(np.abs(one - other).max() / max(np.abs(one).max(), 1e-30))
+def _difference(a: np.ndarray, b: np.ndarray) -> float:
+    """Largest difference, relative to the largest number of `a`."""
+    return float(np.abs(a - b).max() / max(np.abs(a).max(), 1e-30))
 
 
 def _result(flags: Flags, rows: list[dict], copies: dict[str, np.ndarray]) -> Result:
     sizes = {row[name] for row in rows for name in ("parameters", "parameters_unfolded")}
     worst = {name: max(row[name] for row in rows) for name in rows[0]}
     lengths = ", ".join(map(str, flags.lengths))
-    one = copies["W_r"][:, 0, 0]
-    shown = " + ".join(f"{value:.4f}" for value in one[-5:])
-    shown = shown if len(one) <= 5 else f"... + {shown}"
+    entry = copies["W_r"][:, 0, 0]
+    terms = " + ".join(f"{value:.4f}" for value in entry[-5:])
+    terms = terms if len(entry) <= 5 else f"... + {terms}"
     findings = [
         Finding(
             "The same weights serve all steps, so their number does not depend on T.",
@@ -142,7 +142,7 @@ def _result(flags: Flags, rows: list[dict], copies: dict[str, np.ndarray]) -> Re
         ),
         Finding(
             "The gradient of a shared weight is the sum over its unfolded copies' gradients.",
-            f"First entry of W_r at T = {flags.lengths[-1]}: {shown} = {one.sum():.4f}. Largest "
+            f"First entry of W_r at T = {flags.lengths[-1]}: {terms} = {entry.sum():.4f}. Largest "
             f"relative difference over all weights and T: {worst['sum_of_copies']:.1g}.",
             worst["sum_of_copies"] < CLOSE,
         ),
@@ -152,9 +152,9 @@ def _result(flags: Flags, rows: list[dict], copies: dict[str, np.ndarray]) -> Re
         graph(),
         table(header, [list(row.values()) for row in rows]),
         f"∂L/∂W_r[0, 0] of each copy, T = {flags.lengths[-1]}:",
-        table(["step", "gradient"], [(t + 1, float(g)) for t, g in enumerate(one)]),
+        table(["step", "gradient"], [(t + 1, float(g)) for t, g in enumerate(entry)]),
     ]
-    numbers = {"lengths": rows, "copies": {"W_r[0, 0]": one.tolist(), "sum": float(one.sum())}}
+    numbers = {"lengths": rows, "copies": {"W_r[0, 0]": entry.tolist(), "sum": float(entry.sum())}}
     return Result(findings, numbers, blocks)
 
 

@@ -53,10 +53,10 @@ def test_a_lesson_prints_claim_and_measurement_and_writes_its_section(quick, tmp
     out = capsys.readouterr().out
     for line in ("lecture   It is <so>.", "measured  It is 2.", "holds", "note      a note"):
         assert line in out
-    kept = runs.read_json(tmp_path / "lessons" / "first.json")
-    assert kept["numbers"] == {"size": 2}
-    assert kept["findings"] == [{"claim": "It is <so>.", "measured": "It is 2.", "holds": True}]
-    assert kept["flags"] == {"seed": 0, "folder": str(tmp_path), "size": 2}
+    record = runs.read_json(tmp_path / "lessons" / "first.json")
+    assert record["numbers"] == {"size": 2}
+    assert record["findings"] == [{"claim": "It is <so>.", "measured": "It is 2.", "holds": True}]
+    assert record["flags"] == {"seed": 0, "folder": str(tmp_path), "size": 2}
     page = (tmp_path / "report.html").read_text()
     assert "It is &lt;so&gt;." in page
     assert "the second one" not in page

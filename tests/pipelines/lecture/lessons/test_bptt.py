@@ -36,7 +36,7 @@ def test_the_gradient_for_a_state_is_that_of_finite_differences():
     rng = np.random.default_rng(2)
     x, y = rng.normal(size=(2, 5, 4)), rng.integers(bptt.WORDS, size=2)
     layer, W_o, x = layers("LSTM", x)
-    found = bptt.tape_gradients(layer, W_o, x, y)
+    taped = bptt.tape_gradients(layer, W_o, x, y)
     states = [keras.ops.convert_to_numpy(s) for s in layer(x[:, :2])[1:]]
     loss = bptt.last_loss(W_o, y)
     for index, name in enumerate(("h", "C")):
@@ -45,7 +45,7 @@ def test_the_gradient_for_a_state_is_that_of_finite_differences():
             nudged = [state.copy() for state in states]
             nudged[index][1, 3] += sign * 1e-6
             slopes.append(float(loss(layer(x[:, 2:], initial_state=nudged)[0])))
-        assert (slopes[0] - slopes[1]) / 2e-6 == pytest.approx(found[name][1][1, 3], rel=1e-4)
+        assert (slopes[0] - slopes[1]) / 2e-6 == pytest.approx(taped[name][1][1, 3], rel=1e-4)
 
 
 def test_truncation_keeps_all_at_the_whole_length_and_loses_less_the_longer_it_is():
@@ -69,13 +69,13 @@ def test_the_lesson_measures_every_cell_before_and_after():
 
 
 def test_gates_begun_near_one_carry_the_gradient_and_half_open_ones_do_not():
-    found = {}
+    factors = {}
     for start in ("LSTM", "LSTM, gate offsets"):
         model = memory.network(start, 2 * bptt.WORDS + 1, bptt.WORDS, units=6, span=20)
         norms = bptt.measure(model, start, bptt.Flags(units=6, length=20))["norms"]["C"]
-        found[start] = bptt.factor(norms)
-    assert found["LSTM, gate offsets"] > 0.9
-    assert found["LSTM"] < 0.7
+        factors[start] = bptt.factor(norms)
+    assert factors["LSTM, gate offsets"] > 0.9
+    assert factors["LSTM"] < 0.7
 
 
 def test_a_sequence_needs_a_gap():

@@ -11,14 +11,14 @@ FLAGS = cells.Flags(units=16, length=10, characters=5000, steps=40)
 
 def test_the_networks_differ_as_their_names_say():
     sizes = {name: cells.network(name, 7, 5).count_params() for name in cells.CELLS}
-    one, out = 5 * (7 + 5), 5 * 7
+    gate, out = 5 * (7 + 5), 5 * 7
     assert list(sizes.values()) == [
-        one + out,
-        4 * one + out,
-        4 * one + 4 * 5 + out,
-        4 * one + out,
-        4 * one + 4 * 5 + out,
-        4 * one + 4 * 5 + out,
+        gate + out,
+        4 * gate + out,
+        4 * gate + 4 * 5 + out,
+        4 * gate + out,
+        4 * gate + 4 * 5 + out,
+        4 * gate + 4 * 5 + out,
     ]
 
 
@@ -30,9 +30,9 @@ def test_frequency_bits_of_an_even_text():
 @pytest.mark.parametrize("name", ["lecture's RNN", "lecture's LSTM, constant feature"])
 def test_a_cell_learns_more_than_the_frequencies(name):
     text, held_out, symbols = cells.read_text(FLAGS.characters)
-    found = cells.measure(name, text, held_out, symbols, FLAGS)
-    assert found["bits a character"] < np.log2(symbols) - 1
-    assert found["milliseconds a step"] > 0
+    measured = cells.measure(name, text, held_out, symbols, FLAGS)
+    assert measured["bits a character"] < np.log2(symbols) - 1
+    assert measured["milliseconds a step"] > 0
 
 
 def test_the_text_ends_somewhere():
@@ -50,18 +50,18 @@ def test_complete_runs_are_found_with_what_they_measured(tmp_path):
         np.savez(folder / "checkpoints" / "w.npz", **arrays)
         runs.write_json(folder / "state.json", {"best": [{"file": "w.npz"}]})
         runs.write_json(folder / "config.json", {"cell": cell, "dataset": "demo"})
-        kept = {"metrics": {"accuracy": 0.875}, "train_seconds": 3.0}
-        runs.write_json(folder / "metrics.json", kept)
+        metrics = {"metrics": {"accuracy": 0.875}, "train_seconds": 3.0}
+        runs.write_json(folder / "metrics.json", metrics)
     (tmp_path / "counting" / "unfinished").mkdir()
-    found = cells.find_runs(tmp_path)
-    assert [(run["run"], run["cell"]) for run in found] == [
+    rows = cells.find_runs(tmp_path)
+    assert [(run["run"], run["cell"]) for run in rows] == [
         ("other", "lstm_tanh"),
         ("plain", "lstm"),
     ]
-    assert found[0]["parameters"] == 12
-    shown = cells._runs_table(found)
+    assert rows[0]["parameters"] == 12
+    page = cells._runs_table(rows)
     for text in ("lstm_tanh", "accuracy 0.875", "demo"):
-        assert text in shown
+        assert text in page
 
 
 def test_the_lesson_puts_cells_and_runs_into_one_section(monkeypatch, tmp_path):

@@ -10,10 +10,10 @@ from zoo.layers import LSTM
 
 
 def test_the_forget_gate_at_one_keeps_and_at_zero_forgets_exactly():
-    kept, forgotten = (gates.after(200, gate, seed=0) for gate in ("keep", "forget"))
-    assert kept["same"] == kept["size"] == 128
-    assert kept["zero"] == 0
-    assert forgotten["zero"] == 128
+    keep, forget = (gates.after(200, gate, seed=0) for gate in ("keep", "forget"))
+    assert keep["same"] == keep["size"] == 128
+    assert keep["zero"] == 0
+    assert forget["zero"] == 128
 
 
 def test_a_half_open_forget_gate_halves_the_state_each_step():
@@ -31,14 +31,14 @@ def test_the_gates_shown_are_those_that_the_cell_computes():
     layer = LSTM(3, return_sequences=True)
     x = np.random.default_rng(0).normal(size=(4, 2)).astype("float32")
     layer.build((None, None, 2))
-    found = gates.gate_values(Reading(list("abcd"), x, layer))
+    values = gates.gate_values(Reading(list("abcd"), x, layer))
     h, C = np.zeros((1, 3), "float32"), np.zeros((1, 3), "float32")
     for t in range(4):
         before = C
         h, (_, C) = layer.cell(x[None, t], [h, C])
         C, h = (keras.ops.convert_to_numpy(value) for value in (C, h))
-        np.testing.assert_allclose(h[0], found["o"][t] * np.tanh(C[0]), rtol=1e-5)
-        candidate = (C - found["f"][t] * before) / found["i"][t]
+        np.testing.assert_allclose(h[0], values["o"][t] * np.tanh(C[0]), rtol=1e-5)
+        candidate = (C - values["f"][t] * before) / values["i"][t]
         assert ((candidate > 0) & (candidate < 1)).all()  # a sigmoid's range, for these f and i
 
 

@@ -16,8 +16,8 @@ def test_a_path_leads_to_the_same_step_and_later_ones():
 @pytest.mark.parametrize("kind", kinds.TYPES, ids=lambda kind: kind.name)
 def test_outputs_depend_on_the_inputs_that_the_drawing_says(kind):
     expected = kinds.paths(kind.steps)
-    seen = kinds.dependence(kind.build(4), expected.shape[1])
-    np.testing.assert_array_equal(seen, expected)
+    depends = kinds.dependence(kind.build(4), expected.shape[1])
+    np.testing.assert_array_equal(depends, expected)
 
 
 def test_a_network_that_looks_ahead_would_be_found_out():
@@ -30,10 +30,10 @@ def test_a_network_that_looks_ahead_would_be_found_out():
 def test_the_lesson_draws_all_types():
     result = kinds.run(kinds.Flags(units=4))
     assert [finding.holds for finding in result.findings] == [True]
-    drawn = "".join(result.blocks)
-    assert drawn.count("<svg") == len(kinds.TYPES) == 4
+    page = "".join(result.blocks)
+    assert page.count("<svg") == len(kinds.TYPES) == 4
     for application in ("captioning", "sentiment", "translation", "language model"):
-        assert application in drawn
+        assert application in page
 
 
 def test_units_below_one_are_an_error():

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from pipelines.lecture import memory
+from pipelines.lecture import fitting, memory
 from pipelines.lecture.lessons import long_term
 
 FLAGS = long_term.Flags(
@@ -33,7 +33,7 @@ def test_weights_begun_for_it_recall_over_the_long_gap(start):
 
 def test_scores_are_what_they_say():
     outputs, y = np.array([[2.0, 0.0], [0.0, 1.0]]), np.array([0, 0])
-    assert long_term.share_right(outputs, y) == 0.5
+    assert fitting.share_right(outputs, y) == 0.5
     right = [np.exp(2) / (np.exp(2) + 1), 1 / (1 + np.e)]
     assert long_term.crossentropy(outputs, y) == pytest.approx(-np.log(right).mean(), rel=1e-5)
     assert long_term.mean_square(np.array([[1.0], [0.0]]), np.array([[0.0], [2.0]])) == 2.5

@@ -2,19 +2,20 @@
 
 import pytest
 
+from pipelines.lecture import linear_rnn
 from pipelines.lecture.lessons import summing
 
 
 def test_the_weights_of_the_lecture_sum_exactly():
-    model = summing.build()
-    summing.set_weights(model, summing.EXACT)
-    assert summing.weights(model) == summing.EXACT
+    model = linear_rnn.network(1)
+    linear_rnn.set_weights(model, summing.EXACT)
+    assert linear_rnn.weights(model) == summing.EXACT
     assert [summing.error(model, length, seed=3) for length in (1, 7, 300)] == [0, 0, 0]
 
 
 def test_other_weights_do_not():
-    model = summing.build()
-    summing.set_weights(model, {**summing.EXACT, "W_r": [[0.99]]})
+    model = linear_rnn.network(1)
+    linear_rnn.set_weights(model, {**summing.EXACT, "W_r": [[0.99]]})
     assert summing.error(model, 1, seed=3) == 0
     assert summing.error(model, 300, seed=3) > 1
 

@@ -34,8 +34,8 @@ def test_the_summed_gradient_is_that_of_finite_differences():
     x = np.random.default_rng(0).normal(size=(2, 5, 2))
 
     def loss(W_r):
-        found = unfold.through_layer(x, {**weights, "W_r": W_r}, unroll=False)["h"]
-        return float(keras.ops.convert_to_numpy(unfold.half_square(found)))
+        h = unfold.through_layer(x, {**weights, "W_r": W_r}, unroll=False)["h"]
+        return float(keras.ops.convert_to_numpy(unfold.half_square(h)))
 
     shared = unfold.through_copies(x, weights)["W_r"]
     step = 1e-6
