@@ -41,8 +41,8 @@ def tops(path):
 
 def test_the_walk_sees_every_form_of_import():
     code = "import a.b\nfrom c.d import e\nfrom . import f\nfrom ..g import h\ndef x():\n import i"
-    found = set(imports(ROOT / "zoo" / "layers" / "lstm.py", ast.parse(code)))
-    assert found == {"a.b", "c.d", "zoo.layers", "zoo.g", "i"}
+    modules = set(imports(ROOT / "zoo" / "layers" / "lstm.py", ast.parse(code)))
+    assert modules == {"a.b", "c.d", "zoo.layers", "zoo.g", "i"}
     assert {name(path) for path in SOURCES} >= {"zoo/layers/lstm.py", "pipelines/cli.py"}
 
 
@@ -63,8 +63,8 @@ def test_zoo_imports_keras_and_numpy_alone(path):
 def test_no_task_imports_another_and_shared_parts_import_no_task(path):
     tasks = {f"pipelines.{task.name}" for task in TASKS}
     own = f"pipelines.{path.relative_to(ROOT).parts[1]}"
-    found = {".".join(m.split(".")[:2]) for m in imports(path, ast.parse(path.read_text()))}
-    assert not found & (tasks - {own})
+    packages = {".".join(m.split(".")[:2]) for m in imports(path, ast.parse(path.read_text()))}
+    assert not packages & (tasks - {own})
     assert not tops(path) & {"tests", "benchmarks"}
 
 

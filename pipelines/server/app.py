@@ -34,7 +34,7 @@ MODEL = (
 LOOK = re.compile(MODEL + "(?P<metadata>/metadata)?")
 CALL = re.compile(MODEL + ":(?P<method>predict|classify|regress)")
 LARGEST_VERSION = 2**63 - 1
-SIGNATURES = "signature_def"  # the one field of a model's metadata
+SIGNATURES = "signature_def"  # the only field of a model's metadata
 
 
 class Target(NamedTuple):
@@ -53,10 +53,10 @@ def build(
     """The application.
 
     Args:
-        models: what is served.
-        engine: where it is computed.
-        max_request_bytes: of a body; a larger one is refused as soon as that is known.
-        lifespan: what to do before the first request and after the last.
+        models: to serve.
+        engine: computes them.
+        max_request_bytes: of a body; a larger body is refused as soon as its size is known.
+        lifespan: entered before the first request, left after the last.
     """
     endpoint = Endpoint(models, engine, max_request_bytes)
     return Router(default=endpoint, lifespan=lifespan)
@@ -81,7 +81,9 @@ class Endpoint:
             status, body = error.status, error_body(error.message)
             if status in (429, 503):
                 headers["Retry-After"] = "1"
-        except Exception:  # a fault of this server: it is told here, and others are served on
+        except (
+            Exception
+        ):  # a fault of this server: the log tells it, and other requests are served on
             traceback.print_exc(file=sys.stderr)
             status, body = 500, error_body("Internal error; the server's log has the details")
         await Response(body, status, headers, "application/json")(scope, receive, send)
@@ -90,22 +92,22 @@ class Endpoint:
         path = request.scope["raw_path"].decode("latin-1").partition("?")[0]
         if not path.lower().startswith("/v1/"):
             raise RequestError(Code.NOT_FOUND, f"Not Found: {request.method} {path}")
-        if request.method == "POST" and (found := CALL.fullmatch(path)):
-            return await self._call(request, found["method"].lower(), self._target(found))
-        if request.method == "GET" and (found := LOOK.fullmatch(path)):
-            target = self._target(found)
-            return self._metadata(target) if found["metadata"] else self._status(target)
+        if request.method == "POST" and (match := CALL.fullmatch(path)):
+            return await self._call(request, match["method"].lower(), self._target(match))
+        if request.method == "GET" and (match := LOOK.fullmatch(path)):
+            target = self._target(match)
+            return self._metadata(target) if match["metadata"] else self._status(target)
         if request.method == "GET" and path.lower() == "/v1/models":
             raise invalid("Missing model name in request.")
         raise invalid(f"Malformed request: {request.method} {path}")
 
-    def _target(self, found: re.Match) -> Target:
-        if found["label"] is not None:
-            raise invalid(f"Unrecognized servable version label: {unquote(found['label'])}")
-        version = found["version"]
+    def _target(self, match: re.Match) -> Target:
+        if match["label"] is not None:
+            raise invalid(f"Unrecognized servable version label: {unquote(match['label'])}")
+        version = match["version"]
         if version is not None and (len(version) > 19 or int(version) > LARGEST_VERSION):
             raise invalid(f"Failed to convert version: {version[:40]} to numeric.")
-        return Target(unquote(found["name"]), version if version is None else int(version))
+        return Target(unquote(match["name"]), version if version is None else int(version))
 
     def _status(self, target: Target) -> bytes:
         return _to_json(status_message(self._models, *target))
@@ -127,7 +129,7 @@ class Endpoint:
                 return await self._engine.read(encode, outputs, rows)
 
     async def _body(self, request: Request) -> bytes:
-        """The whole body; too large a one is refused before the rest of it is read."""
+        """The whole body; too large a body is refused before the rest of it is read."""
         length = request.headers.get("content-length", "0")
         known = int(length) if re.fullmatch("[0-9]{1,18}", length) else 0
         parts, size = [], 0
@@ -176,7 +178,7 @@ def _decode(servable: Servable, body: bytes):
 
 
 def _classify_or_regress(servable: Servable, method: str, body: bytes) -> bytes:
-    """The error of a signature that is none for this; the server knows no more of the two."""
+    """Raises the error for a method that no signature here has; the server knows no more of it."""
     document = requests.parse(body)
     examples = document.get("examples")
     if not isinstance(examples, list) or not examples:

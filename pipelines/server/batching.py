@@ -1,7 +1,7 @@
 """Requests that come at about the same time share one call of a signature.
 
-The parameters are those of TF Serving's `--batching_parameters_file`, so that one file does for
-both servers. See also `Signature.batchable`.
+The parameters are those of TF Serving's `--batching_parameters_file`, so that the same file does
+for both servers. See also `Signature.batchable`.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ import numpy as np
 from pipelines.server.errors import Code, RequestError, invalid
 from pipelines.server.servable import Servable
 
-# What TF Serving's file may hold but this server does not act on.
+# Parameters of TF Serving's file without effect on this server.
 IGNORED = (
     "allowed_batch_sizes",
     "enable_large_batch_splitting",
@@ -36,7 +36,7 @@ class BatchingParameters:
     batch_timeout_micros: int = 0
     """How long a batch waits for more, in millionths of a second."""
     max_enqueued_batches: int = 10
-    """Batches that may wait for a thread; a request for one more is refused."""
+    """Batches that may wait for a thread; a request for a further batch is refused."""
     num_batch_threads: int = os.cpu_count() or 1
     """Batches computed at once (and never more than the server has threads)."""
 
@@ -49,7 +49,7 @@ def read_parameters(path: Path) -> BatchingParameters:
     """
     text = re.sub("#.*", "", path.read_text()).strip()
     known = BatchingParameters.__dataclass_fields__
-    found, position = {}, 0
+    parameters, position = {}, 0
     while position < len(text):
         entry = ENTRY.match(text, position)
         if entry is None:
@@ -66,8 +66,8 @@ def read_parameters(path: Path) -> BatchingParameters:
         least = 0 if name == "batch_timeout_micros" else 1
         if not re.fullmatch("[0-9]{1,12}", value) or int(value) < least:
             raise ValueError(f"`{name}` must be an integer of at least {least}. Got {value}.")
-        found[name] = int(value)
-    return BatchingParameters(**found)
+        parameters[name] = int(value)
+    return BatchingParameters(**parameters)
 
 
 @dataclass
@@ -116,8 +116,8 @@ class Batcher:
         """The request's own part of a batch's answer.
 
         Raises:
-            RequestError: its inputs differ in their numbers of rows, too many batches wait, or what
-                TensorFlow says of this request alone.
+            RequestError: the inputs differ in their numbers of rows, too many batches wait, or
+                TensorFlow refuses this request alone.
         """
         sizes = {key: len(value) for key, value in inputs.items()}
         if len(set(sizes.values())) > 1:
@@ -166,7 +166,7 @@ class Batcher:
             await self._answer(batch.servable, batch.name, requests)
 
     async def _answer(self, servable: Servable, name: str, requests: Sequence[_Request]) -> None:
-        """Computes requests together; where that fails, each alone: one may be to blame."""
+        """Computes requests together; after a failure, each alone: a neighbour may be wrong."""
         try:
             parts = await self._compute(_together, servable, name, requests) if requests else []
         except Exception as error:

@@ -17,7 +17,7 @@ class Engine:
 
     Args:
         threads: requests, or batches of them, that are computed at once.
-        max_waiting: further requests that may be inside; one more is refused at once.
+        max_waiting: further requests that may be inside; all others are refused at once.
         timeout: seconds that a request may take, reading and waiting included; an attribute, too.
         batching: how to batch; None does not.
     """
@@ -67,7 +67,11 @@ class Engine:
     async def predict(
         self, servable: Servable, name: str, inputs: Mapping[str, np.ndarray]
     ) -> Mapping[str, np.ndarray]:
-        """Calls a signature, with other requests in one batch where that is on and possible."""
+        """Calls a signature, in a batch with other requests where batching is on and possible.
+
+        Raises:
+            RequestError: TensorFlow's own error, or too many batches wait.
+        """
         if self._batcher is not None and servable.signatures[name].batchable:
             return await self._batcher.predict(servable, name, inputs)
         return await self._compute(servable.run, name, inputs)
@@ -78,10 +82,10 @@ class Engine:
         self._json.shutdown(wait=False, cancel_futures=True)
 
     async def _compute(self, function: Callable, *arguments):
-        """Calls a function in a thread as soon as one is free.
+        """Calls a function in a thread as soon as a thread is free.
 
         TensorFlow cannot be stopped in its work, so the thread of a request whose time is over
-        stays taken until it is done, and who comes next goes on waiting.
+        stays taken until the work is done, and the next request goes on waiting.
         """
         await self._free.acquire()
         loop = asyncio.get_running_loop()

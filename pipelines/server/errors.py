@@ -1,4 +1,4 @@
-"""What goes wrong with a request, in TensorFlow's codes and as HTTP says it."""
+"""Errors of requests, in TensorFlow's codes and in HTTP's."""
 
 from enum import IntEnum
 
@@ -47,12 +47,12 @@ HTTP = {
 
 
 class RequestError(Exception):
-    """A request that gets an error for its answer.
+    """An error for an answer to a request.
 
     Attributes:
         code: TensorFlow's.
-        message: for the person who sent it.
-        status: HTTP's, where it says more than the code's own.
+        message: for the sender.
+        status: HTTP's; by default the code's own in `HTTP`.
     """
 
     def __init__(self, code: Code, message: str, status: int | None = None):
@@ -63,5 +63,5 @@ class RequestError(Exception):
 
 
 def invalid(message: str) -> RequestError:
-    """The error of a request that is wrong in itself: HTTP's 400."""
+    """The error of a request wrong in itself: HTTP's 400."""
     return RequestError(Code.INVALID_ARGUMENT, message)

@@ -39,7 +39,11 @@ class ServeFlags:
 
 
 def check(flags: ServeFlags) -> None:
-    """Raises ValueError for a flag out of its range."""
+    """Checks all flags against their ranges.
+
+    Raises:
+        ValueError: a flag is out of its range.
+    """
     for name in ("port", "grpc_port"):
         value = getattr(flags, name)
         if value is not None and not 0 <= value <= 65535:

@@ -20,30 +20,30 @@ def versions(folder: Path) -> dict[int, Path]:
 
 
 def find(root: Path, names: Sequence[str]) -> list[str]:
-    """The names of the models to serve: those asked for, or all.
+    """The names of the models to serve: `names`, or all of the folder where `names` is empty.
 
     Raises:
-        ValueError: there is none, or one that is asked for is not there.
+        ValueError: the folder holds no model, or a name is none of its models.
     """
-    there = []
+    available = []
     if root.is_dir():
-        there = sorted(path.name for path in root.iterdir() if path.is_dir() and versions(path))
-    if not there:
+        available = sorted(path.name for path in root.iterdir() if path.is_dir() and versions(path))
+    if not available:
         raise ValueError(
             f"`saved_models` must hold folders of versions (captioning/1, ...). Got {root}, which "
             "has none."
         )
     for name in names:
-        if name not in there:
-            raise ValueError(f"`models` must be among {', '.join(there)}. Got {name!r}.")
-    return list(dict.fromkeys(names)) or there
+        if name not in available:
+            raise ValueError(f"`models` must be among {', '.join(available)}. Got {name!r}.")
+    return list(dict.fromkeys(names)) or available
 
 
 def files(folder: Path) -> frozenset[tuple[str, int, int]]:
     """Name, size and time of each file: whether a folder has changed."""
-    found = set()
+    entries = set()
     for path in folder.rglob("*"):
         with contextlib.suppress(OSError):  # gone since it was listed
-            about = path.stat()
-            found.add((str(path.relative_to(folder)), about.st_size, about.st_mtime_ns))
-    return frozenset(found)
+            stat = path.stat()
+            entries.add((str(path.relative_to(folder)), stat.st_size, stat.st_mtime_ns))
+    return frozenset(entries)

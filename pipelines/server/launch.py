@@ -1,4 +1,4 @@
-"""Starts TF Serving's own server where it can be had, else the one for development."""
+"""Starts TF Serving's own server where it is installed, else the server for development."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ BACKLOG = 2048  # connections that the system holds until the server takes them
 
 
 def serve(flags: ServeFlags) -> None:
-    """Serves until SIGTERM, which lets the requests that are inside finish.
+    """Serves until SIGTERM, which lets the requests inside finish.
 
     Raises:
         ValueError: a flag is out of its range, or there is nothing to serve.
@@ -80,7 +80,7 @@ def run_model_server(binary: str, flags: ServeFlags, names: Sequence[str]) -> No
     """Runs TF Serving to its end, and hands on SIGTERM and Ctrl-C.
 
     Raises:
-        ValueError: it ended with an error of its own.
+        ValueError: its file of batching parameters is missing, or it ended with an error.
     """
     if flags.batching_parameters is not None and not flags.batching_parameters.is_file():
         raise ValueError(f"`batching_parameters` must be a file. Got {flags.batching_parameters}.")
@@ -116,7 +116,12 @@ def run_model_server(binary: str, flags: ServeFlags, names: Sequence[str]) -> No
 
 
 def run_development_server(flags: ServeFlags, names: Sequence[str]) -> None:
-    """Runs the server for development until SIGTERM (status 0) or Ctrl-C."""
+    """Runs the server for development until SIGTERM (status 0) or Ctrl-C.
+
+    Raises:
+        ValueError: the batching parameters are wrong, or no model loads.
+        OSError: the port is taken.
+    """
     import uvicorn
 
     from pipelines.server import app, batching
@@ -154,14 +159,14 @@ def run_development_server(flags: ServeFlags, names: Sequence[str]) -> None:
         asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))
     except SystemExit as end:
         # All is answered. Python's own end would wait for threads that may still compute for
-        # requests that were given up, and take TensorFlow apart for seconds.
+        # abandoned requests, and take TensorFlow apart for seconds.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(end.code)
 
 
 def _lifespan(flags: ServeFlags, models, engine, listener: socket.socket):
-    """What the server does before its first request and after its last."""
+    """Opens before the first request, and closes after the last."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_):
@@ -174,12 +179,12 @@ def _lifespan(flags: ServeFlags, models, engine, listener: socket.socket):
                     models, engine, flags.host, flags.grpc_port, flags.max_request_bytes
                 )
                 await stack.enter_async_context(service)
-            listener.listen(BACKLOG)  # who reads the next lines can connect
+            listener.listen(BACKLOG)  # a reader of the next lines can connect
             address, port = listener.getsockname()[:2]
-            shown = f"[{address}]" if ":" in address else address
+            host = f"[{address}]" if ":" in address else address
             print("This server is for development: use TF Serving for production.")
             names = ", ".join(models.names())
-            print(f"Serving {names} at http://{shown}:{port}/v1/models/", flush=True)
+            print(f"Serving {names} at http://{host}:{port}/v1/models/", flush=True)
             yield
         models.close()
         engine.close()

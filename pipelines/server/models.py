@@ -1,8 +1,8 @@
-"""The models that are served: finding versions, loading them off the request path, swapping them.
+"""The served models: finding versions, loading them off the request path, swapping them.
 
-The largest version number is served, as TF Serving does by default. A new one is loaded and warmed
-up while the old one goes on answering; then it takes its place, and the old one is unloaded when
-its last request is done. A version that does not load is reported, and the old one stays.
+The largest version number is served, as by TF Serving's default. A new version is loaded and warmed
+up while the old version goes on answering; then it takes its place, and the old version is unloaded
+when its last request is done. A version that does not load is reported, and the old version stays.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ class Version:
 
     Attributes:
         state: START, LOADING, AVAILABLE, UNLOADING or END, as TF Serving's ModelVersionStatus.
-        error: why it ended, where that is an error.
+        error: the error that loading ended with, if any.
         servable: the loaded model, from AVAILABLE to the end of UNLOADING.
     """
 
@@ -39,7 +39,7 @@ class Version:
         self.state = "LOADING"
         try:
             self.servable = load(self.folder)
-        # What is wrong with a folder of somebody's files may be anything.
+        # Loading somebody's files may fail in any way.
         except Exception as error:
             code = Code(getattr(error, "error_code", None) or Code.UNKNOWN)
             self.error = RequestError(code, f"{type(error).__name__}: {error}"[:2000])
@@ -57,13 +57,15 @@ class Model:
         self.served: Version | None = None
 
     def candidates(self) -> Iterator[Version]:
-        """Versions to try, the largest first, down to the one that is served; failed ones again
-        only once their files have changed (they may have been copied there bit by bit)."""
-        found = folders.versions(self.folder)
-        for number in sorted(found, reverse=True):
+        """Versions to try, the largest first, down to the served version.
+
+        A version that failed comes again only once its files have changed (they may have been
+        copied there bit by bit).
+        """
+        for number, folder in sorted(folders.versions(self.folder).items(), reverse=True):
             if self.served is not None and number == self.served.number:
                 return
-            version = Version(number, found[number])
+            version = Version(number, folder)
             known = self.versions.get(number)
             if known is None or known.error is None or known.files != version.files:
                 yield version
@@ -74,8 +76,8 @@ class Models:
 
     Args:
         root: holds a folder for each model.
-        names: of those to serve.
-        say: is told what was loaded, unloaded or found broken.
+        names: of the models to serve.
+        say: gets a line on each version that is served or does not load.
     """
 
     def __init__(self, root: Path, names: Sequence[str], say: Callable[[str], None] = print):
@@ -111,7 +113,7 @@ class Models:
         threading.Thread(target=loop, name="versions", daemon=True).start()
 
     def close(self) -> None:
-        """Ends polling; a load that is under way is not waited for."""
+        """Ends polling; without waiting for a load under way."""
         self._stop.set()
 
     def names(self) -> list[str]:
@@ -146,15 +148,15 @@ class Models:
         """
         with self._lock:
             model = self._models.get(name)
-            found = sorted(model.versions.items(), reverse=True) if model else []
+            versions = sorted(model.versions.items(), reverse=True) if model else []
             if number is not None:
-                found = [pair for pair in found if pair[0] == number]
-        if not found:
-            what = "any versions" if number is None else f"version {number}"
-            raise RequestError(Code.NOT_FOUND, f"Could not find {what} of model {name}")
+                versions = [pair for pair in versions if pair[0] == number]
+        if not versions:
+            missing = "any versions" if number is None else f"version {number}"
+            raise RequestError(Code.NOT_FOUND, f"Could not find {missing} of model {name}")
         return [
             (n, v.state, v.error.code, v.error.message) if v.error else (n, v.state, Code.OK, "")
-            for n, v in found
+            for n, v in versions
         ]
 
     def _serve(self, model: Model, version: Version) -> None:

@@ -1,6 +1,6 @@
 """JSON requests to arrays, in the forms of TF Serving's REST documentation.
 
-    {"instances": ["a", "b"]}                          rows of the one input
+    {"instances": ["a", "b"]}                          rows of a single input
     {"instances": [{"x": 1, "y": [2, 3]}, ...]}        rows of several
     {"inputs": ["a", "b"]}, {"inputs": {"x": ...}}     columns: any shapes, scalars, too
 
@@ -49,7 +49,11 @@ class Spec(NamedTuple):
 
 
 def parse(body: bytes) -> dict[str, Any]:
-    """The JSON object of a request."""
+    """The JSON object of a request.
+
+    Raises:
+        RequestError: the body is no JSON object.
+    """
     if not body.strip():
         raise invalid("JSON Parse error: The document is empty")
     try:
@@ -64,7 +68,11 @@ def parse(body: bytes) -> dict[str, Any]:
 
 
 def signature_name(document: Mapping[str, Any]) -> str:
-    """The signature that a request asks for."""
+    """The name of the signature that a request asks for.
+
+    Raises:
+        RequestError: the name is no string.
+    """
     name = document.get("signature_name", "")
     if not isinstance(name, str):
         raise invalid(
@@ -77,7 +85,11 @@ def signature_name(document: Mapping[str, Any]) -> str:
 def decode(
     document: Mapping[str, Any], specs: Mapping[str, Spec]
 ) -> tuple[bool, dict[str, np.ndarray]]:
-    """The inputs of a predict request, and whether they came as rows."""
+    """Whether the inputs of a predict request came as rows, and the inputs by name.
+
+    Raises:
+        RequestError: the document is of neither form, or a value is not as the signature says.
+    """
     rows, columns = "instances" in document, "inputs" in document
     if rows and columns:
         raise invalid(
@@ -135,7 +147,11 @@ def _columns_of_rows(instances: Any, specs: Mapping[str, Spec]) -> dict[str, lis
 
 
 def tensor(name: str, value: Any, spec: Spec) -> np.ndarray:
-    """Nested lists as an array of the type and shape that a signature has for it."""
+    """Nested lists as an array of a signature's type and shape.
+
+    Raises:
+        RequestError: the values are of another type or shape, or JSON cannot carry the type.
+    """
     if spec.dtype not in TYPES:
         raise RequestError(Code.UNIMPLEMENTED, f"Conversion of JSON Value to type: {spec.dtype}")
     shape, first = [], value
@@ -145,13 +161,17 @@ def tensor(name: str, value: Any, spec: Spec) -> np.ndarray:
     check_shape(name, shape, spec)
     leaves = _leaves(name, value, shape)
     label, dtype = TYPES[spec.dtype]
-    found = np.empty(len(leaves), dtype)
-    found[:] = _values(name, leaves, label, dtype)
-    return found.reshape(shape)
+    array = np.empty(len(leaves), dtype)
+    array[:] = _values(name, leaves, label, dtype)
+    return array.reshape(shape)
 
 
 def check_shape(name: str, shape: Sequence[int], spec: Spec) -> None:
-    """Raises an error where a shape is not one of those that a signature takes."""
+    """Checks a shape against a signature's.
+
+    Raises:
+        RequestError: the signature does not take the shape.
+    """
     if spec.shape is None:
         fits = len(shape) <= MOST_DIMENSIONS
     else:
@@ -202,10 +222,10 @@ def _values(name: str, leaves: list, label: str, dtype: type) -> list:
         return [_bytes(name, leaf) for leaf in leaves]
     if label in ("float", "double"):
         return [_float(name, leaf, label, np.finfo(dtype)) for leaf in leaves]
-    wanted = bool if label == "bool" else int
+    kind = bool if label == "bool" else int
     lowest, highest = (0, 1) if label == "bool" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
     for leaf in leaves:
-        if type(leaf) is not wanted or not lowest <= leaf <= highest:
+        if type(leaf) is not kind or not lowest <= leaf <= highest:
             raise _wrong_type(name, leaf, label)
     return leaves
 
@@ -213,7 +233,7 @@ def _values(name: str, leaves: list, label: str, dtype: type) -> list:
 def _float(name: str, leaf: Any, label: str, limits: np.finfo) -> float:
     if type(leaf) not in (int, float):
         raise _wrong_type(name, leaf, label)
-    whole = 2 ** (limits.nmant + 1) - 1  # integers up to this one have floats of their own
+    whole = 2 ** (limits.nmant + 1) - 1  # integers up to this have floats of their own
     lossy = abs(leaf) > (whole if type(leaf) is int else float(limits.max))
     if lossy and not (type(leaf) is float and math.isinf(leaf)):
         raise invalid(
@@ -258,7 +278,7 @@ def _wrong_type(name: str, leaf: Any, label: str) -> RequestError:
 
 
 def _shown(value: Any) -> str:
-    """The beginning of a value, for a message; whatever its size and depth."""
+    """The beginning of a value of any size and depth, for a message."""
     if isinstance(value, (dict, list)):
         return reprlib.repr(value)
     if isinstance(value, str):

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipelines.server.errors import invalid
 
-BYTES = "_bytes"  # suffix of the name of an output that is not text
+BYTES = "_bytes"  # suffix of the names of outputs of bytes, not of text
 
 
 def encode(outputs: Mapping[str, np.ndarray], rows: bool) -> bytes:
@@ -19,28 +19,34 @@ def encode(outputs: Mapping[str, np.ndarray], rows: bool) -> bytes:
     decimals that read back as the same 32 bits.
 
     Raises:
-        RequestError: rows were asked for, and an output has none, or more or less than another.
+        RequestError: rows are asked for, and an output is a scalar or has another number of rows;
+            or JSON has nothing for an output's type.
     """
     if rows:
         _check_rows(outputs)
     values = {name: plain(name, array) for name, array in sorted(outputs.items())}
     if len(values) == 1:
-        (found,) = values.values()
+        (content,) = values.values()
     elif rows:
-        found = [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
+        columns = zip(*values.values(), strict=True)
+        content = [dict(zip(values, row, strict=True)) for row in columns]
     else:
-        found = values
+        content = values
     key = "predictions" if rows else "outputs"
-    return json.dumps({key: found}, ensure_ascii=False).encode()
+    return json.dumps({key: content}, ensure_ascii=False).encode()
 
 
 def error_body(message: str) -> bytes:
-    """The body of an error; ASCII, so that whatever the message repeats is valid JSON."""
+    """The body of an error; ASCII, so that any text repeated in the message is valid JSON."""
     return json.dumps({"error": message}).encode()
 
 
 def plain(name: str, array: np.ndarray) -> Any:
-    """An array as what json writes: nested lists, or a value where it is a scalar."""
+    """An array as nested lists, and a scalar as its value, for `json`.
+
+    Raises:
+        RequestError: JSON has nothing for the array's type.
+    """
     if array.dtype.kind in "OSU":
         write = _base64 if name.endswith(BYTES) else _text
         written = np.empty(array.size, object)

@@ -25,7 +25,7 @@ from pipelines.server.requests import DEFAULT_SIGNATURE, Spec, check_shape
 async def serving(
     models: Models, engine: Engine, host: str, port: int, max_request_bytes: int
 ) -> AsyncIterator[int]:
-    """Serves gRPC on the running event loop; what is inside at the end may finish.
+    """Serves gRPC on the running event loop; requests inside at the end may finish.
 
     Yields:
         The port.
@@ -50,7 +50,7 @@ class Predictions(prediction_service_pb2_grpc.PredictionServiceServicer):
     def __init__(self, models: Models, engine: Engine, max_values: int):
         self._models = models
         self._engine = engine
-        self._max_values = max_values  # of an input: a tensor may say [10**12] in a few bytes
+        self._max_values = max_values  # of an input: a few bytes may state the shape [10**12]
 
     async def Predict(self, request, context):
         return await _or_abort(context, self._predict(request))
@@ -101,7 +101,11 @@ def _target(spec) -> tuple[str, int | None]:
 
 
 def _arrays(tensors: Mapping, specs: Mapping[str, Spec], most: int) -> dict[str, np.ndarray]:
-    """The inputs of a request, checked against its signature."""
+    """The inputs of a request, checked against its signature.
+
+    Raises:
+        RequestError: a name, shape or type is none of the signature's, or a tensor is not whole.
+    """
     if tensors.keys() != specs.keys():
         raise invalid(f"Inputs must be {sorted(specs)}. Got {sorted(tensors)}")
     arrays = {}
@@ -119,12 +123,12 @@ def _arrays(tensors: Mapping, specs: Mapping[str, Spec], most: int) -> dict[str,
 
 
 def _answer(request, name: str, version: int, outputs: Mapping[str, np.ndarray]):
-    wanted = list(request.output_filter) or list(outputs)
+    names = list(request.output_filter) or list(outputs)
     answer = predict_pb2.PredictResponse()
     answer.model_spec.name = request.model_spec.name
     answer.model_spec.signature_name = name
     answer.model_spec.version.value = version
-    for key in wanted:
+    for key in names:
         if key not in outputs:
             raise invalid(f"output tensor alias not found in signature: {key}")
         answer.outputs[key].CopyFrom(tf.make_tensor_proto(outputs[key]))

@@ -27,8 +27,8 @@ class Signature(NamedTuple):
 
     Attributes:
         function: from named tensors to named tensors.
-        inputs, outputs: what these are.
-        method: what TF Serving does with it: tensorflow/serving/predict, or classify, or regress.
+        inputs, outputs: their types and shapes.
+        method: of TF Serving: tensorflow/serving/predict, or classify, or regress.
     """
 
     function: Callable[..., Mapping[str, tf.Tensor]]
@@ -40,8 +40,8 @@ class Signature(NamedTuple):
     def batchable(self) -> bool:
         """Whether requests may share a call and then have their parts of its answer.
 
-        All that goes in and out must have a free first dimension. The others must be fixed in what
-        comes out: rows padded to the longest of a batch would differ with their neighbours.
+        All inputs and outputs must have a free first dimension. The outputs' other dimensions must
+        be fixed: rows padded to the longest of a batch would differ with their neighbours.
         """
 
         def free(spec: Spec) -> bool:
@@ -82,18 +82,18 @@ class Servable:
         """A signature that a method may be asked of.
 
         Raises:
-            RequestError: there is none of that name, or it is for another method.
+            RequestError: the name is of no signature, or the signature is for another method.
         """
-        found = self.signatures.get(name)
-        if found is None:
+        signature = self.signatures.get(name)
+        if signature is None:
             raise invalid(f'Serving signature name: "{name}" not found in signature def')
-        if method != "predict" and found.method != METHODS + method:
+        if method != "predict" and signature.method != METHODS + method:
             kind = {"classify": "classification", "regress": "regression"}[method]
             raise invalid(
                 f"Expected {kind} signature method_name to be {METHODS}{method}. "
-                f"Was: {found.method}"
+                f"Was: {signature.method}"
             )
-        return found
+        return signature
 
     def run(self, name: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Calls a signature.
@@ -114,7 +114,13 @@ class Servable:
 
 
 def load(folder: Path) -> Servable:
-    """Loads a SavedModel, and runs its warm-up requests as TF Serving does."""
+    """Loads a SavedModel, and runs its warm-up requests as TF Serving does.
+
+    Raises:
+        ValueError: it has no graph for serving.
+        OSError: its files cannot be read.
+        RequestError: a warm-up request fails.
+    """
     content = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
     graphs = [graph for graph in content.meta_graphs if "serve" in graph.meta_info_def.tags]
     if not graphs:

@@ -24,17 +24,17 @@ MOST = 100_000  # bytes of a body
 def models(put, tmp_path_factory):
     root = tmp_path_factory.mktemp("served")
     put(root / "tiny", 1)
-    found = Models(root, ["tiny"], lambda line: None)
-    found.poll()
-    return found
+    served = Models(root, ["tiny"], lambda line: None)
+    served.poll()
+    return served
 
 
 @pytest.fixture(scope="module", params=["alone", "batched"])
 def client(models, request):
     batching = BatchingParameters(8, 0, 100, 2) if request.param == "batched" else None
     engine = Engine(threads=2, max_waiting=8, timeout=60.0, batching=batching)
-    with TestClient(app.build(models, engine, MOST)) as found:
-        yield found
+    with TestClient(app.build(models, engine, MOST)) as client:
+        yield client
     engine.close()
 
 
@@ -50,14 +50,17 @@ def ask(client, document, path=f"{MODEL}:predict"):
 
 
 def test_rows(client):
-    wanted = [{"length": 1, "upper": "A", "version": 1}, {"length": 2, "upper": "É", "version": 1}]
-    assert ask(client, {"instances": ["a", "É"]}) == (200, {"predictions": wanted})
+    expected = [
+        {"length": 1, "upper": "A", "version": 1},
+        {"length": 2, "upper": "É", "version": 1},
+    ]
+    assert ask(client, {"instances": ["a", "É"]}) == (200, {"predictions": expected})
 
 
 def test_columns(client):
-    wanted = {"length": [1], "upper": ["A"], "version": [1]}
+    expected = {"length": [1], "upper": ["A"], "version": [1]}
     for inputs in (["a"], {"text": ["a"]}):
-        assert ask(client, {"inputs": inputs}) == (200, {"outputs": wanted})
+        assert ask(client, {"inputs": inputs}) == (200, {"outputs": expected})
 
 
 @pytest.mark.parametrize("path", [f"{MODEL}:predict", f"{MODEL}/versions/1:predict"])
@@ -150,19 +153,19 @@ def test_classify_and_regress_of_a_predict_signature(client, method):
 
 @pytest.mark.parametrize("path", [MODEL, f"{MODEL}/versions/1", "/V1/Models/tiny"])
 def test_status(client, path):
-    wanted = {
+    expected = {
         "version": "1",
         "state": "AVAILABLE",
         "status": {"error_code": "OK", "error_message": ""},
     }
-    assert client.get(path).json() == {"model_version_status": [wanted]}
+    assert client.get(path).json() == {"model_version_status": [expected]}
 
 
 @pytest.mark.parametrize("path", [f"{MODEL}/metadata", f"{MODEL}/versions/1/metadata"])
 def test_metadata(client, path):
-    found = client.get(path).json()
-    assert found["model_spec"] == {"name": "tiny", "signature_name": "", "version": "1"}
-    signatures = found["metadata"]["signature_def"]["signature_def"]
+    metadata = client.get(path).json()
+    assert metadata["model_spec"] == {"name": "tiny", "signature_name": "", "version": "1"}
+    signatures = metadata["metadata"]["signature_def"]["signature_def"]
     cut = signatures["cut"]
     assert cut["method_name"] == "tensorflow/serving/predict"
     assert cut["inputs"]["prompt"]["dtype"] == "DT_STRING"

@@ -44,8 +44,8 @@ def together(model, requests, batching, **settings):
     """The answers, or errors, of requests that come at once."""
 
     async def all_of_them():
-        given = {"threads": 2, "max_waiting": 100, "timeout": 10.0, **settings}
-        engine = Engine(**given, batching=batching)
+        limits = {"threads": 2, "max_waiting": 100, "timeout": 10.0, **settings}
+        engine = Engine(**limits, batching=batching)
         tasks = [ask(engine, model, *rows) for rows in requests]
         try:
             return await asyncio.gather(*tasks, return_exceptions=True)
@@ -57,15 +57,15 @@ def together(model, requests, batching, **settings):
 
 def test_requests_share_a_call_and_have_their_own_answers():
     model = Doubling()
-    found = together(model, [[1], [2, 3], [4]], parameters(size=4))
-    assert [answer["y"].tolist() for answer in found] == [[2], [4, 6], [8]]
+    answers = together(model, [[1], [2, 3], [4]], parameters(size=4))
+    assert [answer["y"].tolist() for answer in answers] == [[2], [4, 6], [8]]
     assert model.calls == [4]
 
 
 def test_a_batch_is_no_larger_than_it_may_be():
     model = Doubling()
-    found = together(model, [[1, 2, 3], [4, 5], [6] * 7, [8]], parameters(size=4))
-    assert [len(answer["y"]) for answer in found] == [3, 2, 7, 1]
+    answers = together(model, [[1, 2, 3], [4, 5], [6] * 7, [8]], parameters(size=4))
+    assert [len(answer["y"]) for answer in answers] == [3, 2, 7, 1]
     assert sorted(model.calls) == [3, 3, 7] or sorted(model.calls) == [1, 2, 3, 7]
 
 
@@ -83,10 +83,10 @@ def test_a_batch_waits_only_so_long():
 
 
 def test_one_bad_request_does_not_spoil_its_neighbours_answers():
-    found = together(Doubling(), [[1], [-1], [2]], parameters(size=3))
-    assert [found[0]["y"].tolist(), found[2]["y"].tolist()] == [[2], [4]]
-    assert isinstance(found[1], RequestError)
-    assert found[1].message == "negative"
+    answers = together(Doubling(), [[1], [-1], [2]], parameters(size=3))
+    assert [answers[0]["y"].tolist(), answers[2]["y"].tolist()] == [[2], [4]]
+    assert isinstance(answers[1], RequestError)
+    assert answers[1].message == "negative"
 
 
 def test_rows_of_other_shapes_are_another_batch():
@@ -95,9 +95,9 @@ def test_rows_of_other_shapes_are_another_batch():
     async def ask_both():
         engine = Engine(2, 10, 10.0, parameters(size=2, micros=1000))
         wide = {"x": np.ones([1, 3], int)}
-        both = await asyncio.gather(ask(engine, model, 1), engine.predict(model, "f", wide))
+        answers = await asyncio.gather(ask(engine, model, 1), engine.predict(model, "f", wide))
         engine.close()
-        return both
+        return answers
 
     narrow, wide = asyncio.run(ask_both())
     assert narrow["y"].shape == (1,)
@@ -114,8 +114,8 @@ def test_too_many_batches_are_refused():
     model = Doubling()
     model.go_on.clear()
     threading.Timer(0.3, model.go_on.set).start()
-    found = together(model, [[1]] * 5, parameters(size=1, enqueued=2))
-    refused = [error for error in found if isinstance(error, RequestError)]
+    answers = together(model, [[1]] * 5, parameters(size=1, enqueued=2))
+    refused = [error for error in answers if isinstance(error, RequestError)]
     assert {error.status for error in refused} == {503}
     assert "queue" in refused[0].message
     assert len(refused) == 3
@@ -173,11 +173,11 @@ def test_the_engine_bounds_what_waits_and_how_long():
         tasks = [asyncio.create_task(request(engine)) for _ in range(10)]
         done, _ = await asyncio.wait(tasks, timeout=0.3)
         refused_after = time.monotonic() - started
-        found = await asyncio.gather(*tasks, return_exceptions=True)
+        errors = await asyncio.gather(*tasks, return_exceptions=True)
         model.go_on.set()  # until now the first computes: nothing can stop it
         answer = await request(engine)
         engine.close()
-        return len(done), refused_after, [error.status for error in found], answer
+        return len(done), refused_after, [error.status for error in errors], answer
 
     refused, after, statuses, answer = asyncio.run(crowd())
     assert refused == 7

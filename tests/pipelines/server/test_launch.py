@@ -75,8 +75,8 @@ def test_wrong_flags(change, message):
 def test_models_config(folder):
     text = launch.models_config(folder, ["b", "a"])
     config = text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
-    found = [(c.name, c.base_path, c.model_platform) for c in config.model_config_list.config]
-    assert found == [(n, str(folder.resolve() / n), "tensorflow") for n in ("b", "a")]
+    models = [(c.name, c.base_path, c.model_platform) for c in config.model_config_list.config]
+    assert models == [(n, str(folder.resolve() / n), "tensorflow") for n in ("b", "a")]
 
 
 def test_tf_serving_gets_the_flags_and_the_signal(folder, stand_in):

@@ -13,7 +13,7 @@ class Folder:
 
     def __init__(self, root, monkeypatch):
         self.root = root
-        self.said = []
+        self.lines = []
         self.loading = threading.Event()
         self.go_on = threading.Event()
         self.go_on.set()
@@ -37,9 +37,9 @@ class Folder:
         (self.root / "m" / str(number)).rmdir()
 
     def models(self, *names):
-        found = models.Models(self.root, names or ["m"], self.said.append)
-        found.poll()
-        return found
+        served = models.Models(self.root, names or ["m"], self.lines.append)
+        served.poll()
+        return served
 
 
 @pytest.fixture
@@ -130,8 +130,8 @@ def test_a_version_that_does_not_load_is_reported_once_and_the_old_one_stays(fol
     number, state, code, message = served.status("m", 2)[0]
     assert (number, state, code.name) == (2, "END", "UNKNOWN")
     assert message == "ValueError: broken: half a file"
-    told = [line for line in folder.said if "does not load, version 1 stays" in line]
-    assert len(told) == 1
+    reports = [line for line in folder.lines if "does not load, version 1 stays" in line]
+    assert len(reports) == 1
 
 
 def test_a_broken_version_is_tried_again_when_its_files_change(folder):

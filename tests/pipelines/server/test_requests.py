@@ -23,7 +23,7 @@ def decode(document, specs):
     return requests.decode(requests.parse(json.dumps(document).encode()), specs)
 
 
-def one(value, dtype, shape=(None,)):
+def array(value, dtype, shape=(None,)):
     """A single input of a type, given in columns."""
     return decode({"inputs": value}, {"x": Spec(dtype, shape)})[1]["x"]
 
@@ -32,25 +32,25 @@ def one(value, dtype, shape=(None,)):
 
 
 def test_rows_of_one_input_need_no_name():
-    rows, found = decode({"instances": ["a", "é"]}, TEXT)
+    rows, arrays = decode({"instances": ["a", "é"]}, TEXT)
     assert rows
-    assert found["text"].tolist() == [b"a", "é".encode()]
+    assert arrays["text"].tolist() == [b"a", "é".encode()]
     assert decode({"instances": [{"text": "a"}]}, TEXT)[1]["text"].tolist() == [b"a"]
 
 
 def test_rows_of_several_inputs_are_put_together_by_name():
-    _, found = decode({"instances": [{"x": 1, "y": [2, 3]}, {"y": [5, 6], "x": 4.5}]}, PAIR)
-    assert found["x"].dtype == np.float32
-    assert found["x"].tolist() == [1.0, 4.5]
-    assert found["y"].dtype == np.int32
-    assert found["y"].tolist() == [[2, 3], [5, 6]]
+    _, arrays = decode({"instances": [{"x": 1, "y": [2, 3]}, {"y": [5, 6], "x": 4.5}]}, PAIR)
+    assert arrays["x"].dtype == np.float32
+    assert arrays["x"].tolist() == [1.0, 4.5]
+    assert arrays["y"].dtype == np.int32
+    assert arrays["y"].tolist() == [[2, 3], [5, 6]]
 
 
 def test_columns_carry_scalars_which_rows_cannot():
-    rows, found = decode({"inputs": {"prompt": ["a", "b"], "length": 7}}, CHARLM)
+    rows, arrays = decode({"inputs": {"prompt": ["a", "b"], "length": 7}}, CHARLM)
     assert not rows
-    assert found["length"].shape == ()
-    assert found["length"] == 7
+    assert arrays["length"].shape == ()
+    assert arrays["length"] == 7
     with pytest.raises(RequestError, match=r"length expecting shape \[\] but got: \[1\].*'inputs'"):
         decode({"instances": [{"prompt": "a", "length": 7}]}, CHARLM)
 
@@ -58,7 +58,7 @@ def test_columns_carry_scalars_which_rows_cannot():
 def test_columns_of_one_input_need_no_name():
     assert decode({"inputs": ["a"]}, TEXT)[1]["text"].tolist() == [b"a"]
     assert decode({"inputs": {"text": []}}, TEXT)[1]["text"].shape == (0,)
-    assert one({"b64": "YQ=="}, "DT_STRING", ()) == b"a"
+    assert array({"b64": "YQ=="}, "DT_STRING", ()) == b"a"
 
 
 def test_columns_may_hold_more_than_the_signature_takes():
@@ -68,36 +68,38 @@ def test_columns_may_hold_more_than_the_signature_takes():
 @pytest.mark.parametrize("text", ["", "YQ==", "YQ", " Y Q = =\n", "AP8="])
 def test_base64_with_or_without_padding(text):
     padded = text.replace(" ", "").rstrip("=\n")
-    wanted = base64.b64decode(padded + "=" * (-len(padded) % 4))
-    assert one([{"b64": text}], "DT_STRING").tolist() == [wanted]
+    expected = base64.b64decode(padded + "=" * (-len(padded) % 4))
+    assert array([{"b64": text}], "DT_STRING").tolist() == [expected]
 
 
 def test_bytes_keep_zeros_at_their_end():
-    assert one([{"b64": "YQAA"}], "DT_STRING").tolist() == [b"a\0\0"]
+    assert array([{"b64": "YQAA"}], "DT_STRING").tolist() == [b"a\0\0"]
 
 
 @pytest.mark.parametrize("dtype", ["DT_FLOAT", "DT_DOUBLE"])
 def test_special_numbers(dtype):
     body = b'{"inputs": [NaN, Infinity, -Infinity, 1e-3, -2]}'
-    found = requests.decode(requests.parse(body), {"x": Spec(dtype, (None,))})[1]["x"]
-    np.testing.assert_array_equal(found, np.array([np.nan, np.inf, -np.inf, 1e-3, -2], found.dtype))
+    values = requests.decode(requests.parse(body), {"x": Spec(dtype, (None,))})[1]["x"]
+    np.testing.assert_array_equal(
+        values, np.array([np.nan, np.inf, -np.inf, 1e-3, -2], values.dtype)
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in requests.TYPES if "INT" in name])
 def test_integers_up_to_their_limits(name):
     limits = np.iinfo(requests.TYPES[name][1])
     ends = [int(limits.min), int(limits.max)]
-    assert one(ends, name).tolist() == ends
+    assert array(ends, name).tolist() == ends
     for beyond in (limits.min - 1, limits.max + 1, 10**30):
         with pytest.raises(RequestError, match=f"not of expected type: {requests.TYPES[name][0]}"):
-            one([int(beyond)], name)
+            array([int(beyond)], name)
 
 
 def test_booleans_are_no_numbers_and_numbers_no_booleans():
-    assert one([True, False], "DT_BOOL").tolist() == [True, False]
+    assert array([True, False], "DT_BOOL").tolist() == [True, False]
     for value, dtype in ((1, "DT_BOOL"), (True, "DT_INT32"), (True, "DT_FLOAT"), (1.0, "DT_INT32")):
         with pytest.raises(RequestError, match="not of expected type"):
-            one([value], dtype)
+            array([value], dtype)
 
 
 # Errors.
@@ -173,12 +175,12 @@ def test_wrong_requests(document, specs, message):
 @pytest.mark.parametrize("value", [2**24, -(2**24), 10**400, 1e39, -1e300])
 def test_numbers_that_a_float_cannot_hold(value):
     with pytest.raises(RequestError, match="without loss of precision"):
-        one([value], "DT_FLOAT")
+        array([value], "DT_FLOAT")
 
 
 def test_types_that_json_cannot_carry():
     with pytest.raises(RequestError) as caught:
-        one([1], "DT_COMPLEX64")
+        array([1], "DT_COMPLEX64")
     assert caught.value.status == 501
 
 
@@ -227,7 +229,7 @@ ANY_JSON = st.recursive(
 )
 def test_any_json_is_read_as_the_signature_says_or_refused(key, value, specs):
     try:
-        _, found = decode({key: value}, specs)
+        _, arrays = decode({key: value}, specs)
     except RequestError as error:
         refusal = error
     else:
@@ -236,11 +238,11 @@ def test_any_json_is_read_as_the_signature_says_or_refused(key, value, specs):
         assert refusal.status == 400
         assert json.loads(error_body(refusal.message))["error"]
         return
-    assert found.keys() == specs.keys()
+    assert arrays.keys() == specs.keys()
     for name, spec in specs.items():
-        assert found[name].dtype == requests.TYPES[spec.dtype][1]
+        assert arrays[name].dtype == requests.TYPES[spec.dtype][1]
         if spec.shape is not None:
-            pairs = zip(found[name].shape, spec.shape, strict=True)
+            pairs = zip(arrays[name].shape, spec.shape, strict=True)
             assert all(wanted in (None, size) for size, wanted in pairs)
 
 

@@ -70,18 +70,18 @@ DTYPES = st.sampled_from([name for name in requests.TYPES if name != "DT_STRING"
 
 @settings(QUIET, max_examples=200)
 @given(data=st.data(), dtype=DTYPES, rows=st.booleans())
-def test_what_was_written_reads_back_the_same(data, dtype, rows):
+def test_an_array_reads_back_the_same(data, dtype, rows):
     # Integers that are sent to a float input must fit its digits; written floats have a point.
-    wanted = data.draw(arrays.arrays(requests.TYPES[dtype][1], SHAPES))
-    answer = json.loads(encode({"y": wanted}, rows))
+    array = data.draw(arrays.arrays(requests.TYPES[dtype][1], SHAPES))
+    answer = json.loads(encode({"y": array}, rows))
     (value,) = answer.values()
-    found = decode({"instances" if rows else "inputs": value}, {"y": Spec(dtype, None)})
-    np.testing.assert_array_equal(found["y"], wanted)
+    read = decode({"instances" if rows else "inputs": value}, {"y": Spec(dtype, None)})
+    np.testing.assert_array_equal(read["y"], array)
 
 
 @settings(QUIET, max_examples=100)
 @given(st.lists(st.binary(max_size=9), min_size=1, max_size=3))
-def test_bytes_that_were_written_read_back_the_same(values):
+def test_bytes_read_back_the_same(values):
     written = json.loads(encode({"y_bytes": text(*values)}, rows=True))["predictions"]
     read = decode({"instances": written}, {"y": Spec("DT_STRING", (None,))})
     assert read["y"].tolist() == values

@@ -82,8 +82,8 @@ class Server:
     def states(self):
         with self.connect() as connection:
             connection.request("GET", "/v1/models/tiny")
-            found = json.loads(connection.getresponse().read())["model_version_status"]
-        return {int(version["version"]): version for version in found}
+            versions = json.loads(connection.getresponse().read())["model_version_status"]
+        return {int(version["version"]): version for version in versions}
 
     def spin(self, steps):
         return self.ask({"signature_name": "spin", "inputs": steps})
@@ -120,8 +120,8 @@ def folder(put, tmp_path_factory):
 @pytest.fixture(scope="module")
 def server(folder):
     """One process for all tests of this file, in their order."""
-    with contextlib.closing(Server(folder)) as found:
-        yield found
+    with contextlib.closing(Server(folder)) as running:
+        yield running
 
 
 def test_it_is_for_this_machine_alone(server):
@@ -134,26 +134,26 @@ def test_it_is_for_this_machine_alone(server):
 
 def test_a_new_version_is_picked_up_without_one_failed_request(server, folder, put):
     until(lambda: 1 in server.states())
-    stop, found = threading.Event(), []
+    stop, answers = threading.Event(), []
 
     def load():
         with server.connect() as connection:
             while not stop.is_set():
                 status, answer = ask(connection, {"instances": ["a"]})
-                found.append((status, answer.get("predictions", [{}])[0].get("version")))
+                answers.append((status, answer.get("predictions", [{}])[0].get("version")))
 
     with ThreadPoolExecutor(4) as pool:
         clients = [pool.submit(load) for _ in range(4)]
-        until(lambda: len(found) > 20)
+        until(lambda: len(answers) > 20)
         put(folder / "tiny", 2)
-        until(lambda: found[-1][1] == 2)
-        seen = len(found)
-        until(lambda: len(found) > seen + 20)
+        until(lambda: answers[-1][1] == 2)
+        before = len(answers)
+        until(lambda: len(answers) > before + 20)
         stop.set()
         for client in clients:
             client.result()
-    assert {status for status, _ in found} == {200}
-    assert {version for _, version in found} == {1, 2}
+    assert {status for status, _ in answers} == {200}
+    assert {version for _, version in answers} == {1, 2}
     until(lambda: server.states()[1]["state"] == "END")
     assert server.states()[2]["state"] == "AVAILABLE"
     assert server.ask({"instances": ["a"]}, path="tiny/versions/1:predict")[0] == 404
@@ -162,11 +162,11 @@ def test_a_new_version_is_picked_up_without_one_failed_request(server, folder, p
 def test_a_broken_version_is_told_and_the_old_one_stays(server, folder, put):
     put(folder / "tiny", 3, broken=True)
     server.wait_for("tiny, version 3, does not load, version 2 stays")
-    found = server.states()
-    assert found[3]["state"] == "END"
-    assert found[3]["status"]["error_code"] != "OK"
-    assert found[3]["status"]["error_message"]
-    assert found[2]["state"] == "AVAILABLE"
+    states = server.states()
+    assert states[3]["state"] == "END"
+    assert states[3]["status"]["error_code"] != "OK"
+    assert states[3]["status"]["error_message"]
+    assert states[2]["state"] == "AVAILABLE"
     assert server.version() == 2
 
 
@@ -188,13 +188,13 @@ def test_ten_times_what_it_can_serve(server):
         return answer.status, answer.headers.get("Retry-After"), time.monotonic() - started
 
     with ThreadPoolExecutor(crowd) as pool:
-        found = list(pool.map(come, range(crowd)))
-    statuses = [status for status, _, _ in found]
+        answers = list(pool.map(come, range(crowd)))
+    statuses = [status for status, _, _ in answers]
     assert set(statuses) == {200, 503}
     assert statuses.count(200) >= WAITING + THREADS
-    assert {after for status, after, _ in found if status == 503} == {"1"}
-    slowest = max(seconds for status, _, seconds in found if status == 503)
-    served = max(seconds for status, _, seconds in found if status == 200)
+    assert {after for status, after, _ in answers if status == 503} == {"1"}
+    slowest = max(seconds for status, _, seconds in answers if status == 503)
+    served = max(seconds for status, _, seconds in answers if status == 200)
     assert slowest < max(served, 10 * alone, 2.0)
     assert server.version() == 2
 
@@ -234,8 +234,8 @@ def test_who_hangs_up_halfway_takes_no_place(server):
 
 @pytest.fixture(scope="module")
 def channel(server):
-    with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as found:
-        yield found
+    with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as opened:
+        yield opened
 
 
 def predict(channel, signature="", name="tiny", version=None, **inputs):
@@ -290,15 +290,15 @@ def test_grpc_errors(channel, arguments, code, message):
 def test_grpc_status_and_metadata(channel):
     request = get_model_status_pb2.GetModelStatusRequest()
     request.model_spec.name = "tiny"
-    found = model_service_pb2_grpc.ModelServiceStub(channel).GetModelStatus(request, timeout=60)
-    states = {version.version: version.state for version in found.model_version_status}
+    answer = model_service_pb2_grpc.ModelServiceStub(channel).GetModelStatus(request, timeout=60)
+    states = {version.version: version.state for version in answer.model_version_status}
     assert states[2] == get_model_status_pb2.ModelVersionStatus.AVAILABLE
     request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
     request.model_spec.name = "tiny"
     stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-    found = stub.GetModelMetadata(request, timeout=60)
+    answer = stub.GetModelMetadata(request, timeout=60)
     signatures = get_model_metadata_pb2.SignatureDefMap()
-    assert found.metadata["signature_def"].Unpack(signatures)
+    assert answer.metadata["signature_def"].Unpack(signatures)
     assert signatures.signature_def["cut"].method_name == "tensorflow/serving/predict"
 
 

@@ -24,22 +24,22 @@ pytestmark = pytest.mark.slow
 def cli(*arguments):
     tool = "from tensorflow.python.tools import saved_model_cli; saved_model_cli.main()"
     command = [sys.executable, "-c", tool, *arguments]
-    found = subprocess.run(command, cwd=ROOT, env=QUIET, capture_output=True, text=True)
-    assert found.returncode == 0, found.stderr
-    return found.stdout
+    process = subprocess.run(command, cwd=ROOT, env=QUIET, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    return process.stdout
 
 
 def test_saved_model_cli_shows_the_signatures():
-    shown = cli("show", "--dir", "saved_models/sentiment/1", "--all")
-    assert "signature_def['serving_default']" in shown
-    assert "inputs['text'] tensor_info:\n        dtype: DT_STRING\n        shape: (-1)" in shown
-    assert "Method name is: tensorflow/serving/predict" in shown
+    text = cli("show", "--dir", "saved_models/sentiment/1", "--all")
+    assert "signature_def['serving_default']" in text
+    assert "inputs['text'] tensor_info:\n        dtype: DT_STRING\n        shape: (-1)" in text
+    assert "Method name is: tensorflow/serving/predict" in text
 
 
 def test_saved_model_cli_runs_a_signature():
-    given = ["--tag_set", "serve", "--signature_def", "serving_default"]
-    given += ["--input_exprs", 'text=[b"I loved it, wonderful.", b"Dull and awful."]']
-    answer = cli("run", "--dir", "saved_models/sentiment/1", *given)
+    arguments = ["--tag_set", "serve", "--signature_def", "serving_default"]
+    arguments += ["--input_exprs", 'text=[b"I loved it, wonderful.", b"Dull and awful."]']
+    answer = cli("run", "--dir", "saved_models/sentiment/1", *arguments)
     assert re.search(r"key label:\n\[b'positive' b'negative'\]", answer)
 
 
@@ -66,9 +66,9 @@ def test_curl_lines_of_the_readme(served, line):
     line = line.replace("http://localhost:8501", served[0]).replace(
         "curl ", "curl --silent --fail "
     )
-    found = subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, text=True)
-    assert found.returncode == 0, found.stdout
-    answer = json.loads(found.stdout)
+    process = subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, text=True)
+    assert process.returncode == 0, process.stdout
+    answer = json.loads(process.stdout)
     assert len(answer) in (1, 2)
     assert {"predictions", "outputs", "model_version_status", "metadata"} & set(answer)
 
@@ -107,6 +107,6 @@ def test_memory_is_bounded_over_ten_thousand_requests(served):
 
 
 def test_the_readme_asks_every_model():
-    asked = set(re.findall("/v1/models/([a-z_]+)", "\n".join(LINES)))
-    there = {path.parent.parent.name for path in ROOT.glob("saved_models/*/*/saved_model.pb")}
-    assert there <= asked
+    in_readme = set(re.findall("/v1/models/([a-z_]+)", "\n".join(LINES)))
+    exported = {path.parent.parent.name for path in ROOT.glob("saved_models/*/*/saved_model.pb")}
+    assert exported <= in_readme
