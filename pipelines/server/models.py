@@ -113,7 +113,7 @@ class Models:
         threading.Thread(target=loop, name="versions", daemon=True).start()
 
     def close(self) -> None:
-        """Ends polling; without waiting for a load under way."""
+        """Ends polling, without waiting for a load under way."""
         self._stop.set()
 
     def names(self) -> list[str]:
