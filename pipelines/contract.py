@@ -76,7 +76,7 @@ class Pipeline:
 
     def flags(self) -> dict[str, type]:
         """Verb -> the dataclass of its flags."""
-        from pipelines.rest.launch import ServeFlags  # the server's imports are not everybody's
+        from pipelines.server.launch import ServeFlags  # the server's imports are not everybody's
 
         return {
             "train": self.train_flags,

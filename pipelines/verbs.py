@@ -15,7 +15,7 @@ from pipelines import distribution, exporting, report, runs, training
 from pipelines.contract import Evaluation, Pipeline
 from pipelines.flags import EvaluateFlags, ExportFlags, PredictFlags, TrainFlags, check_bounds
 from pipelines.machine import machine, peak_memory, set_precision
-from pipelines.rest import launch
+from pipelines.server import launch
 
 PATHS = ("data_dir", "runs_dir", "cache_dir")  # flags that say where things lie on one machine
 # Flags that a run may go on without: they are no part of what it is.
