@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from pipelines import runs
 from pipelines.report import Html, Section, escape, table, write_report
-from pipelines.verbs import machine
+from pipelines.machine import machine
 
 
 @dataclass(frozen=True)
