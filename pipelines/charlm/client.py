@@ -4,21 +4,15 @@ import codecs
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from pipelines.charlm.metrics import Cost
+
 CHUNK = 4096  # characters handed to the model at once
 PIECE = 16  # characters written between two looks at the terminal
-
-
-class Cost(NamedTuple):
-    """What a piece of text cost."""
-
-    characters: int
-    nats: float
-    hits: int
 
 
 def unit_of(model: Any) -> str:
@@ -46,19 +40,6 @@ def read(model: Any, chunks: Iterable[bytes]) -> Iterator[Cost]:
         state = answer["state"]
         numbers = (answer[name].numpy()[0] for name in ("characters", "nats", "hits"))
         yield Cost(*(number.item() for number in numbers))
-
-
-def total(costs: Iterable[Cost]) -> dict[str, float]:
-    """The metrics of a text: bits and nats per character, accuracy, characters."""
-    sums = np.array([list(cost) for cost in costs], np.float64).reshape(-1, 3).sum(axis=0)
-    characters, nats, hits = sums
-    count = max(characters, 1)
-    return {
-        "bits_per_char": nats / count / np.log(2),
-        "nats_per_char": nats / count,
-        "accuracy": hits / count,
-        "characters": characters,
-    }
 
 
 def content_of(symbols: np.ndarray, unit: str) -> str | bytes:

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from datasets import text as texts
-from pipelines.charlm import client
+from pipelines.charlm import client, metrics
 from pipelines.charlm.data import read_split
 from pipelines.charlm.flags import Evaluate
 from pipelines.charlm.unit_activity import Unit, telling_units
@@ -43,6 +43,6 @@ def evaluate(model: Any, flags: Evaluate) -> Evaluation:
     bits = [cost.nats / np.log(2) / cost.characters for cost in costs]
     start = start[:LOOKED_AT]
     return Evaluation(
-        client.total(costs),
+        metrics.total(costs),
         Reading(bits, lambda: telling_units(start, client.states_along(model, start))),
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from datasets.text import unit_of
 from pipelines import runs, training
-from pipelines.charlm import client, data, evaluation, pretrained
+from pipelines.charlm import client, data, evaluation, metrics, pretrained
 from pipelines.charlm.card import model_card, split_measured
 from pipelines.charlm.data import Vocabulary
 from pipelines.charlm.flags import FORMER, PRESETS, Evaluate, Predict, Train
@@ -96,7 +96,7 @@ def score_file(model: Any, path: Path) -> Iterable[str]:
     if not path.is_file():
         raise ValueError(f"`--score` must name a file. Not found: {path}.")
     chunks = client.chunks_of_file(path, client.unit_of(model))
-    for name, value in client.total(client.read(model, chunks)).items():
+    for name, value in metrics.total(client.read(model, chunks)).items():
         yield f"{name}\t{value:.0f}" if name == "characters" else f"{name}\t{value:.4f}"
 
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras import ops
 
 from pipelines import distribution, runs, training
+from pipelines.charlm import metrics
 from pipelines.charlm.data import Vocabulary
 from pipelines.charlm.flags import Train
 from pipelines.charlm.streams import Streams
@@ -91,13 +92,10 @@ class Trainer(training.Trainer):
             log_p, hit, states = self._score(tokens, keep, *states)
             nats -= float(np.sum(ops.convert_to_numpy(log_p)[keep], dtype=np.float64))
             hits += int(np.sum(ops.convert_to_numpy(hit)[keep]))
-        loss = nats / symbols
-        return {
-            "loss": loss,
-            "bits_per_char": loss / np.log(2),
-            "accuracy": hits / symbols,
-            "log_likelihood": -loss,
-        }
+        numbers = metrics.total([metrics.Cost(symbols, nats, hits)])
+        loss = numbers["nats_per_char"]
+        shared = {name: numbers[name] for name in ("bits_per_char", "accuracy")}
+        return {"loss": loss, **shared, "log_likelihood": -loss}
 
 
 class Samples(keras.callbacks.Callback):

@@ -7,10 +7,11 @@ from pipelines import report as shared_report
 from pipelines import runs
 from pipelines.charlm import client, report, unit_activity
 from pipelines.charlm.card import model_card
-from pipelines.charlm.client import Cost, chunks_of, chunks_of_file, content_of, total
+from pipelines.charlm.client import chunks_of, chunks_of_file, content_of
 from pipelines.charlm.data import Vocabulary, frequent
 from pipelines.charlm.evaluation import Reading
 from pipelines.charlm.flags import PRESETS, Predict, Train
+from pipelines.charlm.metrics import Cost, total
 from pipelines.contract import Evaluation
 from pipelines.flags import check_bounds
 

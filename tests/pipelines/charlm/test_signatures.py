@@ -33,9 +33,10 @@ def test_read_in_windows_is_read_at_once():
     model.build()
     rows = [np.random.default_rng(0).integers(0, 5, length) for length in (600, 256, 0, 3)]
     numbers = tf.ragged.constant([row.tolist() for row in rows], dtype=tf.int32)
-    nats, hits, states = read_on(model, numbers, model.start(4))
+    nats, hits, states = tf.function(read_on)(model, numbers, model.start(4))
+    score = tf.function(lambda tokens: model.score(tokens, model.start(1)))
     for place, row in enumerate(rows):
-        log_p, hit, last = model.score(row[None].astype("int32"), model.start(1))
+        log_p, hit, last = score(row[None].astype("int32"))
         np.testing.assert_allclose(nats[place], -np.sum(log_p), rtol=1e-5)
         assert hits[place] == np.sum(hit)
         if len(row):
