@@ -7,11 +7,12 @@ import zipfile
 
 import pytest
 
-from datasets import sentiment, text, translation
+from datasets import sentiment, translation
 from datasets.captioning import coco_captions, flickr8k, folder
 from datasets.captioning.images import check_image
 from datasets.text import files as text_files
 from datasets.translation import files as translation_files
+from tests.datasets.text.whole import whole
 from tests.hostile import corpus_files, corpus_images, corpus_text
 from tests.hostile.outcomes import broken, faults
 
@@ -59,15 +60,15 @@ def test_multi30k(tmp_path):
 @pytest.mark.parametrize("unit", ["character", "byte"])
 def test_text_files(tmp_path, unit):
     cases = ((name, {"a.txt": raw}) for name, raw in corpus_text.texts())
-    read = lambda place: text.read("file", "train", place / "a.txt", unit=unit)  # noqa: E731
-    assert faults(cases, read, lambda found: None if len(found.symbols) else "none", tmp_path) == []
+    read = lambda place: whole("file", "train", place / "a.txt", unit=unit)  # noqa: E731
+    assert faults(cases, read, lambda text: None if text else "none", tmp_path) == []
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32", "idna", "punycode", "hex", "x"])
 def test_text_files_in_other_encodings(tmp_path, encoding):
     cases = [(name, {"a.txt": raw}) for name, raw in corpus_text.short_texts()][::3]
-    read = lambda place: text.read("file", "train", place, encoding=encoding)  # noqa: E731
-    assert faults(cases, read, lambda found: None if len(found.symbols) else "none", tmp_path) == []
+    read = lambda place: whole("file", "train", place, encoding=encoding)  # noqa: E731
+    assert faults(cases, read, lambda text: None if text else "none", tmp_path) == []
 
 
 @pytest.mark.parametrize("ending", [".gz", ".xz", ".zip"])
@@ -79,11 +80,11 @@ def test_packed_texts(tmp_path, dataset, name, ending):
     cases = [
         (case, {name + ending: raw}) for case, raw in corpus_files.packed(ending, content, name)
     ]
-    whole = text.read(dataset, "train", _folder_with(tmp_path, name, content)).content
-    read = lambda place: text.read(dataset, "train", place)  # noqa: E731
+    expected = whole(dataset, "train", _folder_with(tmp_path, name, content))
+    read = lambda place: whole(dataset, "train", place)  # noqa: E731
 
-    def check(found):
-        return None if whole in (found.content, found.content[: len(whole)]) else "other letters"
+    def check(text):
+        return None if text.startswith(expected) else "other letters"
 
     assert faults(cases, read, check, tmp_path) == []
 
