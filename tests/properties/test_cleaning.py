@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from datasets.captioning import checks
 from datasets.sentiment import CLEANING, clean, delimited
-from datasets.sentiment.cleaning import share_of
+from datasets.sentiment.cleaning import is_blank, share_of, words
 from datasets.text import files
 from datasets.text.source import SPLITS, limits_of, part
 from datasets.translation import cleaning, pairs
@@ -40,6 +40,12 @@ def test_graph_cleans_as_python_does(batch):
     assert [text.decode() for text in found.numpy()] == [clean(text) for text in batch]
 
 
+@given(any_texts)
+def test_short_cuts_of_cleaning_change_nothing(text):
+    assert is_blank(text) == (clean(text) == "")
+    assert words(text) == re.findall(r"\w+", clean(text).casefold().replace("'", ""))
+
+
 @given(any_texts, st.none() | st.integers())
 def test_every_text_has_its_share(text, seed):
     assert share_of(text, seed) in range(10)
@@ -60,7 +66,8 @@ cells = st.text(
 def test_table_comes_back_from_its_file(table, delimiter):
     file = io.StringIO(newline="")
     csv.writer(file, delimiter=delimiter, quoting=csv.QUOTE_ALL).writerows(table)
-    found = list(delimited.rows(file.getvalue(), delimiter, "double"))
+    file.seek(0)
+    found = list(delimited.rows(file, delimiter, "double"))
     wanted = [list(row) for row in table if any(cell.strip() for cell in row)]
     assert [row.fields for row in found] == wanted
 
@@ -68,7 +75,7 @@ def test_table_comes_back_from_its_file(table, delimiter):
 @given(any_texts, st.sampled_from(delimited.DELIMITERS), st.sampled_from(list(delimited.QUOTING)))
 def test_every_line_of_a_table_is_counted_once(text, delimiter, quoting):
     text = text.replace("\0", "")
-    found = list(delimited.rows(text, delimiter, quoting))
+    found = list(delimited.rows(io.StringIO(text, newline=""), delimiter, quoting))
     starts = [row.line for row in found]
     assert starts == sorted(set(starts))
     assert all(row.lines >= 1 for row in found)
