@@ -21,6 +21,16 @@ class AdditiveAttention(keras.layers.Layer):
     Bias-free, as the lecture's cells are. The queries of all time steps are answered at once:
     no step of the loop waits for the attention of the step before.
 
+    Example, two words that look at a memory of one cell and one of padding:
+
+        >>> import numpy as np
+        >>> from zoo.layers.attention import AdditiveAttention
+        >>> queries, memory = np.ones((1, 2, 3), "float32"), np.ones((1, 2, 4), "float32")
+        >>> look = AdditiveAttention(units=5)
+        >>> context, weights = look(queries, memory, memory_mask=np.array([[True, False]]))
+        >>> tuple(context.shape), [float(weight) for weight in weights[0, 1]]
+        ((1, 2, 4), [1.0, 0.0])
+
     Call arguments:
         queries: `<float>[batch, time, query_features]`
         memory: `<float>[batch, cells, features]`
@@ -85,6 +95,15 @@ class MultiplicativeAttention(keras.layers.Layer):
     c_t  = Σ_j α_tj m_j                         context
 
     Cheaper than `AdditiveAttention`: nothing of the size time x cells x units is formed.
+
+    Example:
+
+        >>> import numpy as np
+        >>> from zoo.layers.attention import MultiplicativeAttention
+        >>> queries, memory = np.ones((1, 2, 3), "float32"), np.ones((1, 2, 4), "float32")
+        >>> context, weights = MultiplicativeAttention()(queries, memory)
+        >>> tuple(context.shape), [float(weight) for weight in weights[0, 1]]
+        ((1, 2, 4), [0.5, 0.5])
 
     Call arguments:
         queries: `<float>[batch, time, query_features]`
