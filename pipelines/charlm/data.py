@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from unicodedata import category
 
 import numpy as np
 
@@ -42,18 +41,6 @@ class Vocabulary:
         """Numbers `<int32>[time]` -> text; bytes that are not UTF-8 become "\ufffd"."""
         strings = self.strings()
         return b"".join(strings[number] for number in numbers).decode(errors="replace")
-
-    def breaks(self) -> list[int]:
-        """Numbers of the symbols that no word holds: neither letter, mark nor numeral.
-
-        Of bytes, those that are ASCII and neither letter nor digit.
-        """
-        ascii_only = self.unit == "byte"
-        return [
-            number
-            for number, symbol in enumerate(self.symbols, 1)
-            if not (ascii_only and symbol > 127) and category(chr(symbol))[0] not in "LMN"
-        ]
 
     def to_json(self) -> dict[str, Any]:
         """For vocabulary.json; `from_json` reads it."""

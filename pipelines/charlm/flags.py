@@ -36,14 +36,6 @@ class Train(TrainFlags):
     """Recurrent layers."""
     embedding_units: int = 48
     """Size of a character's embedding; 0 for one-hot."""
-    ngrams: int = 1  # characters
-    """Read what the last few characters spell, too: up to n-grams of this length. 1: not."""
-    words: int = 0
-    """Read what the word spells so far, too (1), and with the word before as well (2). 0: not."""
-    ngram_dropout: float = 0.1
-    """Share of those n-grams and words left out in training."""
-    tied: bool = False
-    """Read out through the embedding's weights. Needs --embedding-units equal to --units."""
     constant_feature: bool = True
     """Give every layer a constant 1 to read, whose weights do what biases would."""
     layer_norm: bool = False
@@ -52,8 +44,6 @@ class Train(TrainFlags):
     """Train the lecture's LSTM in a form of the same weights that centres h. Off: as they are."""
     pretrained: str | None = None
     """A run to begin with: its best weights and its vocabulary. Name, or folder."""
-    memory: int = 0  # characters
-    """Longest time constant that the forget gates begin with; 0: all begin with offset 1."""
     input_dropout: float = 0.0
     """Share of the embedding's features dropped in training, the same at all steps."""
     dropout: float = 0.1
@@ -68,14 +58,10 @@ class Train(TrainFlags):
     """Share of the streams that begin anew at a step, without what was before."""
     epochs: int = 8
     """Passes over the text."""
-    optimizer: Literal["adamw", "muon"] = "adamw"
-    """muon steps equally far in all directions of a weight matrix: fewer steps, longer ones."""
     learning_rate: float = 6e-3
     """Largest learning rate; rises over the first twentieth of the steps, then falls to 0."""
     weight_decay: float = 0.0
     """Share of each weight, times the learning rate, taken off it at a step."""
-    clip: float = 1.0
-    """Largest norm of the gradient; a larger one is scaled down to it."""
     keep: int = 1
     """Best epochs to keep; a mean of their weights is used where it validates better."""
     sample_length: int = 200  # characters
@@ -123,9 +109,8 @@ def check(flags: Train) -> None:
     for name in ("batch_size", "time", "epochs", "keep", "min_count"):
         if getattr(flags, name) < 1:
             raise ValueError(f"`{name}` must be at least 1. Got {getattr(flags, name)}.")
-    for name in ("learning_rate", "clip"):
-        if not getattr(flags, name) > 0:
-            raise ValueError(f"`{name}` must be above 0. Got {getattr(flags, name)}.")
+    if not flags.learning_rate > 0:
+        raise ValueError(f"`learning_rate` must be above 0. Got {flags.learning_rate}.")
     if not 0 <= flags.restarts <= 1:
         raise ValueError(f"`restarts` must be from 0 to 1. Got {flags.restarts}.")
     for name in ("weight_decay", "sample_length"):
@@ -163,16 +148,7 @@ PRESETS = {
     "demo": DEMO,
     "file": replace(TINY_SHAKESPEARE, dataset="file", min_count=2),
     "tiny_shakespeare": TINY_SHAKESPEARE,
-    "war_and_peace": replace(
-        PTB,
-        dataset="war_and_peace",
-        embedding_units=128,
-        ngrams=5,
-        ngram_dropout=0.4,
-        dropout=0.2,
-        weight_dropout=0.1,
-        epochs=4,
-    ),
+    "war_and_peace": replace(PTB, dataset="war_and_peace", dropout=0.2, weight_dropout=0.2),
     "ptb": PTB,
     "text8": replace(PTB, dataset="text8", dropout=0.0, weight_dropout=0.0, epochs=1),
     "enwik8": replace(PTB, dataset="enwik8", dropout=0.0, weight_dropout=0.0, epochs=1),

@@ -53,11 +53,8 @@ def read_run(run: Path, text: str) -> Reading:
     config = runs.read_json(run / "config.json")
     if config.get("cell") not in ("lstm", "lstm_tanh"):
         raise ValueError(f"`run` must have an LSTM, which has gates. Got {config.get('cell')!r}.")
-    for more, none in {"ngrams": 1, "words": 0, "pairs": 0}.items():
-        if config.get(more, none) > none:
-            raise ValueError(
-                f"`run` must read single words or characters alone. Got --{more} {config[more]}."
-            )
+    if config.get("pairs"):
+        raise ValueError(f"`run` must read single words alone. Got --pairs {config['pairs']}.")
     arrays = best_arrays(run)
     tokens, numbers, size = encode(text, runs.read_json(run / "vocabulary.json"))
     if not tokens:

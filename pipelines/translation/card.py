@@ -101,10 +101,9 @@ def model_card(flags: Train, measured: Mapping[str, Any]) -> str:
 def _model(flags: Train) -> str:
     looking = {"none": "no attention", "additive": "additive attention"}
     looking["multiplicative"] = "multiplicative attention"
-    feeding = ", input feeding" if flags.input_feeding else ""
     layers = "one layer" if flags.encoder_layers == 1 else f"{flags.encoder_layers} layers"
     return (
         f"Encoder: {layers} of {CELLS[flags.cell]} in both directions, {flags.encoder_units} units "
-        f"each. Decoder: two layers of {flags.units} units, {looking[flags.attention]}{feeding}. "
+        f"each. Decoder: two layers of {flags.units} units, {looking[flags.attention]}. "
         f"{flags.vocabulary_size} subwords of both languages."
     )

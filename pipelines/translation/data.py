@@ -203,20 +203,3 @@ def drop_words(tokens: np.ndarray, share: float, rng: np.random.Generator) -> np
     """
     dropped = (rng.random(tokens.shape) < share) & (tokens > UNKNOWN)
     return np.where(dropped, UNKNOWN, tokens)
-
-
-def mix_in(
-    tokens: np.ndarray, predicted: np.ndarray, share: float, rng: np.random.Generator
-) -> np.ndarray:
-    """Scheduled sampling: a random share of the words read are the model's own.
-
-    Bengio et al. 2015, for all steps at once (Duckworth et al. 2019; Mihaylova and Martins 2019):
-    the predictions are those of a pass that read the right words. Start and padding stay.
-
-    Args:
-        tokens: `<int32>[batch, time]`, the words before each answer.
-        predicted: `<int32>[batch, time]`, the model's answer at each place: it is read one later.
-    """
-    own = np.concatenate([tokens[:, :1], predicted[:, :-1]], axis=1)
-    chosen = (rng.random(tokens.shape) < share) & (tokens > UNKNOWN) & (own > UNKNOWN)
-    return np.where(chosen, own, tokens)

@@ -25,14 +25,8 @@ class Train(TrainFlags):
     """Longest sentence, with its end: longer pairs are not trained on, longer input is cut."""
     attention: Literal["additive", "multiplicative", "none"] = "additive"
     """How words look at the source sentence; none: only at a summary of it."""
-    input_feeding: bool = False
-    """Feed each word's context back into the next word's step. Slower to train."""
     cell: Literal["lstm", "lstm_tanh", "simple_rnn"] = "lstm"
     """The lecture's LSTM, the same with the usual tanh candidate, or the lecture's SimpleRNN."""
-    constant_feature: bool = True
-    """A constant 1 beside the layers' inputs, which does a bias's work."""
-    tied: Literal["all", "decoder", "none"] = "all"
-    """One embedding for source, target and readout; for the last two; or one for each."""
     encoder_layers: int = 1
     """Layers of the encoder, each in both directions."""
     encoder_units: int = 64
@@ -51,8 +45,6 @@ class Train(TrainFlags):
     """Share of the subwords read in training replaced by the unknown word, on both sides."""
     subword_dropout: float = 0.0
     """Probability that a longest match is passed over when training text is cut into subwords."""
-    scheduled_sampling: float = 0.0
-    """Share of the words read that are the model's own at the end of training; rises from 0."""
     label_smoothing: float = 0.0
     """Share of the target probability spread over all subwords."""
     batch_size: int = 64  # pairs
@@ -65,8 +57,6 @@ class Train(TrainFlags):
     """Best epochs to keep; a mean of their weights is used where it validates better."""
     jit_compile: bool = False
     """Compile training steps by XLA."""
-    validation_beam: int = 1
-    """Width of the beam search that validates an epoch; 1: greedy."""
     beam_size: int = 5
     """Width of the exported model's beam search."""
     length_penalty: float = 1.0
@@ -114,13 +104,10 @@ class Export(ExportFlags):
 def check(flags: Train) -> None:
     """Raises ValueError for sizes that no run can have, before anything is loaded."""
     sizes = "vocabulary_size max_length encoder_layers encoder_units units embedding_units"
-    for name in (
-        *sizes.split(),
-        *("attention_units", "batch_size", "epochs", "keep", "validation_beam", "beam_size"),
-    ):
+    for name in (*sizes.split(), "attention_units", "batch_size", "epochs", "keep", "beam_size"):
         if getattr(flags, name) < 1:
             raise ValueError(f"`{name}` must be at least 1. Got {getattr(flags, name)}.")
-    for name in ("word_dropout", "subword_dropout", "scheduled_sampling"):
+    for name in ("word_dropout", "subword_dropout"):
         if not 0 <= getattr(flags, name) <= 1:
             raise ValueError(f"`{name}` must be from 0 to 1. Got {getattr(flags, name)}.")
     if flags.subword_dropout == 1:

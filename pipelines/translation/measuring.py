@@ -40,17 +40,14 @@ def read_pairs(flags: Train, split: str) -> Pairs:
 def validator(
     model: Translator, dev: Pairs, vocabulary: list[str], rules: Mapping[str, Any], flags: Train
 ) -> Callable[[], dict[str, float]]:
-    """A function that translates the dev sentences and scores them by BLEU."""
+    """A function that translates the dev sentences, greedily, and scores them by BLEU."""
     subwords = Subwords(vocabulary)
     tokens = data.Corpus(dev.sources, vocabulary).encode()
     longest_first = np.argsort([-len(sentence) for sentence in tokens], kind="stable")
-    options = {"method": "greedy"}
-    if flags.validation_beam > 1:
-        options = {"method": "beam", "beam_size": flags.validation_beam}
 
     @as_graph
     def search(source):
-        return model.translate(source, **options, **rules).tokens
+        return model.translate(source, method="greedy", **rules).tokens
 
     def validate() -> dict[str, float]:
         texts = [""] * len(tokens)

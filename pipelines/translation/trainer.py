@@ -58,21 +58,16 @@ class Trainer:
         )
         losses = []
         for sources, answers in batches:
-            inputs = self._inputs(sources, answers, epoch, rng)
+            inputs = self._inputs(sources, answers, rng)
             weights = data.token_weights(answers)
             losses.append(float(self.model.train_on_batch(inputs, answers, weights)))
             progress.update(len(losses), [("loss", np.mean(losses))])
         progress.update(self.steps, [("loss", np.mean(losses))], finalize=True)
         return {"loss": float(np.mean(losses))}
 
-    def _inputs(self, sources, answers, epoch, rng) -> dict[str, np.ndarray]:
-        flags = self.flags
-        tokens = data.shift_right(answers)
-        share = flags.scheduled_sampling * epoch / max(1, flags.epochs - 1)
-        if share:
-            logits = self.model.predict_on_batch({"source": sources, "tokens": tokens})
-            tokens = data.mix_in(tokens, logits.argmax(-1).astype(np.int32), share, rng)
+    def _inputs(self, sources, answers, rng) -> dict[str, np.ndarray]:
+        share = self.flags.word_dropout
         return {
-            "source": data.drop_words(sources, flags.word_dropout, rng),
-            "tokens": data.drop_words(tokens, flags.word_dropout, rng),
+            "source": data.drop_words(sources, share, rng),
+            "tokens": data.drop_words(data.shift_right(answers), share, rng),
         }

@@ -1,18 +1,15 @@
 """Many to many: a character in, the next one out, over unbroken text with carried state."""
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from zoo.layers import LSTMCell, SimpleRNNCell
-from zoo.layers.constant_feature import ConstantFeature
+from zoo.layers.constant_feature import ConstantFeature, GateOffsets
 from zoo.models.char_lm_checks import check_arguments
-from zoo.models.ngrams import NGramEmbedding
-from zoo.models.recurrence import GateStart, Recurrence
+from zoo.models.recurrence import Recurrence
 from zoo.models.writing import write
 
 Tensor = Any
@@ -27,8 +24,6 @@ class CharLM(keras.Model):
         h¹_t = LSTM¹([x_t, 1])                    h^l_t = LSTM^l([h^{l-1}_t, 1])
         p(w_{t+1} | w_1..w_t) = softmax(W_o [h^L_t, 1])
 
-    and, with `ngrams` above 1 or `words`, x_t = E w_t + g_t, what the last symbols spell:
-    `NGramEmbedding`;
     with the lecture's cells of zoo.layers; 1 is the constant feature. With `layer_norm`, the layer
     norm of h (Ba, Kiros and Hinton 2016) is read in place of h, outside the cell. Dropout on x,
     between layers and before the readout is variational, the same at all steps (Gal and Ghahramani
@@ -52,20 +47,13 @@ class CharLM(keras.Model):
         layer_norm: whether what a layer gives out is normed.
         centred: whether the lecture's LSTM is trained in the form of `Recurrence` that centres h
             and gives the sigmoid candidate its swing; the other cells need neither.
-        ngrams: longest n-gram of the last symbols that is an input, too; 1: none is.
-        words: 1: what there is of the word is an input, too; 2: with the word before, as well.
-        breaks: with `words`, numbers of the symbols that end a word; 0 does in any case.
-        ngram_dropout: share of n-grams and words left out in training.
-        tied: whether the readout's weights are the embedding's.
-        memory: steps; where given, the forget gates begin with time constants from 1 to `memory`
-            (chrono initialisation, Tallec and Ollivier 2018). 0: all with that of offset 1.
         input_dropout: share of the embedding's features dropped in training.
         dropout: share of a layer's outputs dropped.
         weight_dropout: share of the recurrent weights dropped.
         batch_size: rows of a training batch, whose states are carried.
 
     Raises:
-        ValueError: an argument is out of its range, or two contradict each other.
+        ValueError: an argument is out of its range.
     """
 
     def __init__(
@@ -78,12 +66,6 @@ class CharLM(keras.Model):
         constant_feature: bool = True,
         layer_norm: bool = False,
         centred: bool = True,
-        ngrams: int = 1,
-        words: int = 0,
-        breaks: Sequence[int] = (),
-        ngram_dropout: float = 0.0,
-        tied: bool = False,
-        memory: int = 0,
         input_dropout: float = 0.0,
         dropout: float = 0.0,
         weight_dropout: float = 0.0,
@@ -100,12 +82,6 @@ class CharLM(keras.Model):
             "constant_feature": constant_feature,
             "layer_norm": layer_norm,
             "centred": centred,
-            "ngrams": ngrams,
-            "words": words,
-            "breaks": list(breaks),
-            "ngram_dropout": ngram_dropout,
-            "tied": tied,
-            "memory": memory,
             "input_dropout": input_dropout,
             "dropout": dropout,
             "weight_dropout": weight_dropout,
@@ -114,37 +90,20 @@ class CharLM(keras.Model):
         check_arguments(self._config)
         self.vocabulary_size = vocabulary_size
         self.constant = ConstantFeature(name="constant") if constant_feature else None
-        self._make_inputs()
+        self.embedding = None
+        if embedding_units:
+            self.embedding = keras.layers.Embedding(
+                vocabulary_size,
+                embedding_units,
+                embeddings_initializer=keras.initializers.RandomNormal(stddev=1.0),
+                name="embedding",
+            )
         self.recurrences = [self._recurrence(index) for index in range(layers)]
         norm = keras.layers.LayerNormalization
         self.norms = [norm(name=f"norm_{i}") for i in range(layers if layer_norm else 0)]
-        self.readout = None
-        if not tied:
-            self.readout = keras.layers.Dense(vocabulary_size, use_bias=False, name="readout")
+        self.readout = keras.layers.Dense(vocabulary_size, use_bias=False, name="readout")
         self.drop_input = keras.layers.SpatialDropout1D(input_dropout, name="drop_input")
         self.drop = keras.layers.SpatialDropout1D(dropout, name="drop")
-
-    def _make_inputs(self) -> None:
-        self.embedding = self.spelling = None
-        units, config = self._config["embedding_units"], self._config
-        if units:
-            # Rows that serve as readout, too, must be small.
-            spread = units**-0.5 if config["tied"] else 1.0
-            self.embedding = keras.layers.Embedding(
-                self.vocabulary_size,
-                units,
-                embeddings_initializer=keras.initializers.RandomNormal(stddev=spread),
-                name="embedding",
-            )
-        if config["ngrams"] > 1 or config["words"]:
-            self.spelling = NGramEmbedding(
-                units,
-                config["ngrams"],
-                dropout=config["ngram_dropout"],
-                words=config["words"],
-                breaks=np.isin(np.arange(self.vocabulary_size), [0, *config["breaks"]]),
-                name="spelling",
-            )
 
     def _recurrence(self, index: int) -> Recurrence:
         config = self._config
@@ -164,7 +123,7 @@ class CharLM(keras.Model):
             # (Le, Jaitly and Hinton 2015).
             start = keras.initializers.Identity(0.9)
             return SimpleRNNCell(config["units"], recurrent_initializer=start, name="cell")
-        offsets = GateStart(config["memory"]) if config["constant_feature"] else "glorot_uniform"
+        offsets = GateOffsets() if config["constant_feature"] else "glorot_uniform"
         return LSTMCell(
             config["units"],
             candidate_activation="sigmoid" if config["cell"] == "lstm" else "tanh",
@@ -178,19 +137,11 @@ class CharLM(keras.Model):
         width = config["embedding_units"] or config["vocabulary_size"]
         if self.embedding is not None:
             self.embedding.build((None, None))
-        if self.spelling is not None:
-            self.spelling.build()
         for index, layer in enumerate(self.recurrences):
             layer.build((None, None, (units if index else width) + extra))
         for norm in self.norms:
             norm.build((None, None, units))
-        if config["tied"]:
-            # What the constant feature's row in W_o would be.
-            self.offsets = self.add_weight(
-                name="offsets", shape=(config["vocabulary_size"],), initializer="zeros"
-            )
-        else:
-            self.readout.build((None, None, units + extra))
+        self.readout.build((None, None, units + extra))
         self.carried = [
             self.add_weight(name="carried", shape=shape, initializer="zeros", trainable=False)
             for shape in self.state_shapes(config["batch_size"])
@@ -213,8 +164,7 @@ class CharLM(keras.Model):
 
         Args:
             tokens: `<int32>[batch, time]`.
-            states: a list of `<float>[batch, units]`: of the first layer, then of the second, ...;
-                with `ngrams` or `words`, at its end the last symbols, `<float32>[batch, reach]`.
+            states: a list of `<float>[batch, units]`: of the first layer, then of the second, ...
             keep: `<bool>[batch, time]`, False where a token is padding; None: all are read.
             fixed: what `lecture_weights` gives, so that a loop works it out once.
 
@@ -222,8 +172,7 @@ class CharLM(keras.Model):
             logits `<float32>[batch, time, vocabulary_size]` of the symbol after each token, and
             the states after the last.
         """
-        x, history = self._embed(tokens, states, keep, training)
-        x = self.drop_input(x, training=training)
+        x = self.drop_input(self._embed(tokens), training=training)
         each, after = self._states_each, []
         for index, layer in enumerate(self.recurrences):
             own = states[index * each : (index + 1) * each]
@@ -231,7 +180,7 @@ class CharLM(keras.Model):
             h, own = layer(self._with_constant(x), own, keep, given, training=training)
             after += own
             x = self.drop(self._norm(index, h), training=training)
-        return self._readout(x), after + history
+        return self._readout(x), after
 
     def next_logits(self, states):
         """Logits `<float32>[batch, vocabulary_size]` of the symbol that follows on a state."""
@@ -282,12 +231,8 @@ class CharLM(keras.Model):
     # States.
 
     def state_shapes(self, batch) -> list[tuple]:
-        """Shapes of the states of `batch` rows: h and C of each layer (of a SimpleRNN, h).
-
-        With `ngrams` or `words` the last symbols are a state, too.
-        """
-        shapes = [(batch, self._config["units"])] * (self._states_each * len(self.recurrences))
-        return shapes if self.spelling is None else [*shapes, (batch, self.spelling.reach)]
+        """Shapes of the states of `batch` rows: h and C of each layer (of a SimpleRNN, h)."""
+        return [(batch, self._config["units"])] * (self._states_each * len(self.recurrences))
 
     @property
     def _states_each(self) -> int:
@@ -295,10 +240,7 @@ class CharLM(keras.Model):
 
     def initial_states(self, batch) -> list[Tensor]:
         """States of zeros: nothing was read."""
-        states = [ops.zeros(shape, self.compute_dtype) for shape in self.state_shapes(batch)]
-        if self.spelling is not None:
-            states[-1] = ops.cast(states[-1], "float32")  # numbers of symbols, not to be rounded
-        return states
+        return [ops.zeros(shape, self.compute_dtype) for shape in self.state_shapes(batch)]
 
     def start(self, batch) -> list[Tensor]:
         """The states before a text: after the symbol 0, which stands for what is not known."""
@@ -317,16 +259,10 @@ class CharLM(keras.Model):
 
     # Parts.
 
-    def _embed(self, tokens, states, keep, training):
-        """x of each token, and what the states end in beside h and C."""
+    def _embed(self, tokens):
         if self.embedding is None:
-            return ops.one_hot(tokens, self.vocabulary_size, dtype=self.compute_dtype), []
-        x = self.embedding(tokens)
-        x = x * self._config["embedding_units"] ** 0.5 if self._config["tied"] else x
-        if self.spelling is None:
-            return x, []
-        g, history = self.spelling(tokens, states[-1], keep, training=training)
-        return x + g, [history]
+            return ops.one_hot(tokens, self.vocabulary_size, dtype=self.compute_dtype)
+        return self.embedding(tokens)
 
     def _with_constant(self, x):
         return x if self.constant is None else self.constant(x)
@@ -335,12 +271,7 @@ class CharLM(keras.Model):
         return self.norms[index](h) if self.norms else h
 
     def _readout(self, x):
-        if self._config["tied"]:
-            rows = ops.cast(self.embedding.embeddings, x.dtype)
-            logits = ops.matmul(x, ops.transpose(rows)) + ops.cast(self.offsets, x.dtype)
-        else:
-            logits = self.readout(self._with_constant(x))
-        return ops.cast(logits, "float32")
+        return ops.cast(self.readout(self._with_constant(x)), "float32")
 
     def get_config(self):
         return {**super().get_config(), **self._config}

@@ -1,12 +1,10 @@
-"""A recurrent layer over reparametrised weights, with dropout on them, and how they begin."""
+"""A recurrent layer over reparametrised weights, with dropout on them."""
 
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
-
-from zoo.layers.constant_feature import GateOffsets
 
 Tensor = Any
 
@@ -99,33 +97,3 @@ class Recurrence(keras.layers.Layer):
     @classmethod
     def from_config(cls, config):
         return cls(**{**config, "cell": keras.saving.deserialize_keras_object(config["cell"])})
-
-
-@keras.saving.register_keras_serializable(package="unfold")
-class GateStart(GateOffsets):
-    """Initial kernel of an LSTM: `GateOffsets`, with forget gates of many time constants.
-
-    The offsets of the gates f and i are log(T - 1) and -log(T - 1), T drawn evenly from 2 to
-    `memory` for each unit (chrono initialisation, Tallec and Ollivier 2018, equation 16).
-
-    Args:
-        memory: steps, above 2; 0 for `GateOffsets` as it is.
-        seed: integer or `keras.random.SeedGenerator`.
-    """
-
-    def __init__(self, memory: int = 0, seed=None):
-        super().__init__(seed=seed)
-        self.memory = memory
-
-    def __call__(self, shape, dtype=None):
-        kernel = super().__call__(shape, dtype)
-        if not self.memory:
-            return kernel
-        units = shape[1] // 4
-        steps = keras.random.uniform((1, units), 1.0, self.memory - 1.0, seed=self.seed)
-        forget = ops.cast(ops.log(steps), kernel.dtype)
-        row = ops.concatenate([forget, -forget, kernel[-1:, 2 * units :]], axis=1)
-        return ops.concatenate([kernel[:-1], row], axis=0)
-
-    def get_config(self):
-        return {"memory": self.memory, "seed": self.seed}

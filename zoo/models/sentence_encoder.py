@@ -32,7 +32,7 @@ class SentenceEncoder(keras.layers.Layer):
     Args:
         units: size of h in each direction.
         layers: how many.
-        cell, constant: see `recurrent_layer`.
+        cell: see `recurrent_layer`.
         dropout: share of a layer's outputs dropped on the way to the next, the same at all steps.
     """
 
@@ -41,24 +41,17 @@ class SentenceEncoder(keras.layers.Layer):
         units: int,
         layers: int = 1,
         cell: str = "lstm",
-        constant: bool = True,
         dropout: float = 0.0,
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.supports_masking = True
-        self._config = {"units": units, "layers": layers, "cell": cell}
-        self._config |= {"constant": constant, "dropout": dropout}
-        self.constant = ConstantFeature(name="constant") if constant else None
+        self._config = {"units": units, "layers": layers, "cell": cell, "dropout": dropout}
+        self.constant = ConstantFeature(name="constant")
         self.pairs = [
             [
                 recurrent_layer(
-                    cell,
-                    units,
-                    f"{name}_{layer}",
-                    constant=constant,
-                    return_state=True,
-                    go_backwards=back,
+                    cell, units, f"{name}_{layer}", return_state=True, go_backwards=back
                 )
                 for name, back in (("forwards", False), ("backwards", True))
             ]
@@ -70,7 +63,7 @@ class SentenceEncoder(keras.layers.Layer):
         width = input_shape[-1]
         for pair in self.pairs:
             for direction in pair:
-                direction.build((None, None, width + int(self._config["constant"])))
+                direction.build((None, None, width + 1))
             width = 2 * self._config["units"]
 
     def call(self, inputs, mask=None, training=False):
@@ -78,8 +71,7 @@ class SentenceEncoder(keras.layers.Layer):
         for layer, (forwards, backwards) in enumerate(self.pairs):
             if layer:
                 cells = self.drop(cells, training=training)
-            if self.constant is not None:
-                cells = self.constant(cells)
+            cells = self.constant(cells)
             there, last, *_ = forwards(cells, mask=mask, training=training)
             back, first, *_ = backwards(cells, mask=mask, training=training)
             cells = ops.concatenate([there, ops.flip(back, axis=1)], axis=-1)

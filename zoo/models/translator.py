@@ -11,7 +11,6 @@ from zoo.models.recurrent_layer import CELLS, recurrent_layer
 from zoo.models.sentence_encoder import SentenceEncoder
 
 ATTENTIONS = ("additive", "multiplicative", "none")
-TIED = ("all", "decoder", "none")
 PAD = 0
 FAR_BELOW = -1e4  # below every h, and finite in 16 bits
 
@@ -23,20 +22,21 @@ class Translator(keras.Model):
         m_j  = [h→_j, h←_j]                    encoder: LSTMs over [x_j, 1], forwards and backwards
         s    = tanh(W_s [h→_n, h←_1, mean_j m_j])         the sentence as a whole
         h¹_0, C¹_0, h²_0, C²_0 = tanh(W_b s)              the decoder begins with it
-        h¹_t = LSTM¹([y_t, 1])                 y_t: the word before; [y_t, c_{t-1}, 1] if fed back
+        h¹_t = LSTM¹([y_t, 1])                 y_t: the word before
         c_t  = Σ_j α_tj m_j                    attention with the query h¹_t
         h²_t = LSTM²([h¹_t, c_t, 1])
         p(w_{t+1}) = softmax(E (W_r [h²_t, c_t, y_t]) + b)
 
     Without attention c_t = s, and s reads max_j m_j, too, as all of the sentence passes through it.
-    x and y are rows of the embeddings, times the root of their size. With `encoder_layers` above 1,
-    [h→, h←] of a layer are what the next one reads; m is the last one's, layer-normalised.
+    x and y are rows of the embedding E, times the root of their size. With `encoder_layers` above
+    1, [h→, h←] of a layer are what the next one reads; m is the last one's, layer-normalised.
 
-    Without input feeding no layer waits for a later layer's previous step, so that training runs
-    each layer over all time steps at once (as the two-layer captioners of Anderson et al. 2018).
+    No layer waits for a later layer's previous step, so that training runs each layer over all time
+    steps at once (as the two-layer captioners of Anderson et al. 2018).
     Sources: Sutskever, Vinyals and Le 2014 (encoder and decoder), Bahdanau, Cho and Bengio 2015
-    (both directions, attention), Luong, Pham and Manning 2015 (input feeding), Press and Wolf 2017
-    (tied embeddings), Gal and Ghahramani 2016 (dropout that is the same at all steps).
+    (both directions, attention), Luong, Pham and Manning 2015 (multiplicative attention), Press and
+    Wolf 2017 (one embedding for source, target and readout), Gal and Ghahramani 2016 (dropout that
+    is the same at all steps).
 
     Inputs of `call` (teacher forcing), a dict:
         source: `<int32>[batch, source_time]`, the sentence and its end token; 0 is padding, on the
@@ -53,12 +53,7 @@ class Translator(keras.Model):
         attention_units: size of the additive attention's hidden layer.
         encoder_layers: layers of the encoder.
         attention: "additive", "multiplicative" or "none".
-        input_feeding: whether the first layer reads the context of the step before; needs
-            attention. Slower to train: a loop over time of all layers, step by step.
         cell: "lstm" (the lecture's), "lstm_tanh" (the usual candidate) or "simple_rnn".
-        constant: whether the layers read the constant 1 beside their input (`ConstantFeature`).
-        tied: "all" (one embedding for source, target and readout), "decoder" (for the last two) or
-            "none".
         embedding_dropout: share of the embeddings dropped in training, the same at all steps.
         dropout: the same for memory, states and readout.
 
@@ -75,10 +70,7 @@ class Translator(keras.Model):
         attention_units: int = 256,
         encoder_layers: int = 1,
         attention: str = "additive",
-        input_feeding: bool = False,
         cell: str = "lstm",
-        constant: bool = True,
-        tied: str = "all",
         embedding_dropout: float = 0.0,
         dropout: float = 0.0,
         **kwargs,
@@ -92,34 +84,24 @@ class Translator(keras.Model):
             "attention_units": attention_units,
             "encoder_layers": encoder_layers,
             "attention": attention,
-            "input_feeding": input_feeding,
             "cell": cell,
-            "constant": constant,
-            "tied": tied,
             "embedding_dropout": embedding_dropout,
             "dropout": dropout,
         }
         _check(self._config)
         self.vocabulary_size = vocabulary_size
-        self.input_feeding = input_feeding
-        self.constant = ConstantFeature(name="constant") if constant else lambda x: x
-
-        def embedding(name):
-            deviation = keras.initializers.RandomNormal(stddev=embedding_units**-0.5)
-            return keras.layers.Embedding(
-                vocabulary_size, embedding_units, embeddings_initializer=deviation, name=name
-            )
-
-        self.embedding = embedding("embedding")
-        self.source_embedding = self.embedding if tied == "all" else embedding("source_embedding")
-        self.readout_embedding = embedding("readout_embedding") if tied == "none" else None
-        self.encoder = SentenceEncoder(
-            encoder_units, encoder_layers, cell, constant, dropout, name="encoder"
+        self.constant = ConstantFeature(name="constant")
+        self.embedding = keras.layers.Embedding(
+            vocabulary_size,
+            embedding_units,
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=embedding_units**-0.5),
+            name="embedding",
         )
+        self.encoder = SentenceEncoder(encoder_units, encoder_layers, cell, dropout, name="encoder")
         dense = keras.layers.Dense
         self.sentence = dense(units, activation="tanh", use_bias=False, name="sentence")
-        self.first = recurrent_layer(cell, units, "first", constant=constant, return_state=True)
-        self.second = recurrent_layer(cell, units, "second", constant=constant, return_state=True)
+        self.first = recurrent_layer(cell, units, "first", return_state=True)
+        self.second = recurrent_layer(cell, units, "second", return_state=True)
         states = 2 * (1 if cell == "simple_rnn" else 2)
         self.bridge = dense(states * units, activation="tanh", use_bias=False, name="bridge")
         self.attention = {
@@ -136,18 +118,15 @@ class Translator(keras.Model):
 
     def build(self, input_shape=None):
         config = self._config
-        one = int(config["constant"])
         width, units = config["embedding_units"], config["units"]
         memory = 2 * config["encoder_units"]
         context = memory if self.attention is not None else units
-        for embedding in (self.embedding, self.source_embedding, self.readout_embedding):
-            if embedding is not None and not embedding.built:
-                embedding.build((None, None))
+        self.embedding.build((None, None))
         self.encoder.build((None, None, width))
         self.sentence.build((None, memory * (2 if self.attention is not None else 3)))
         self.bridge.build((None, units))
-        self.first.build((None, None, width + (context if self.input_feeding else 0) + one))
-        self.second.build((None, None, units + context + one))
+        self.first.build((None, None, width + 1))
+        self.second.build((None, None, units + context + 1))
         if self.attention is not None:
             self.memory_norm.build((None, None, memory))
             self.attention.build((None, None, units), (None, None, memory))
@@ -166,9 +145,8 @@ class Translator(keras.Model):
     def logits_and_attention(self, inputs, training=False):
         """Logits as `call` and weights `<float32>[batch, time, source_time]` or None."""
         memory = self.read_source(inputs["source"], training)
-        words = self._embed(self.embedding, inputs["tokens"], training)
-        decode = self._step_by_step if self.input_feeding else self._layer_by_layer
-        hidden, context, weights = decode(words, memory, training)
+        words = self._embed(inputs["tokens"], training)
+        hidden, context, weights = self._decode(words, memory, training)
         return self._logits(hidden, context, words, training), weights
 
     def read_source(self, source, training=False):
@@ -178,7 +156,7 @@ class Translator(keras.Model):
         no padding, and the sentence as a whole.
         """
         mask = ops.not_equal(source, PAD)
-        cells = self._embed(self.source_embedding, source, training)
+        cells = self._embed(source, training)
         cells, ends = self.encoder(cells, mask=mask, training=training)
         real = ops.cast(mask, cells.dtype)[..., None]
         parts = [ends, ops.sum(cells * real, axis=1) / ops.maximum(ops.sum(real, axis=1), 1)]
@@ -192,55 +170,25 @@ class Translator(keras.Model):
             memory["keys"] = self.attention.keys(memory["cells"])
         return memory
 
-    def _layer_by_layer(self, words, memory, training):
+    def _decode(self, words, memory, training):
         """h² and context `[batch, time, ...]`, weights or None: each layer over all steps."""
         first, second = self._first_states(memory)
         hidden = self.first(self.constant(words), initial_state=first, training=training)[0]
         hidden = self.drop(hidden, training=training)
         context, weights = self._attend(hidden, memory)
-        joined = self.constant(ops.concatenate([hidden, context], axis=-1))
+        joined = self._join(hidden, context)
         hidden = self.second(joined, initial_state=second, training=training)[0]
         return self.drop(hidden, training=training), context, weights
-
-    def _step_by_step(self, words, memory, training):
-        """The same with input feeding: all layers over each step."""
-        first, second = self._first_states(memory)
-        context, weights = (ops.zeros_like(memory[name]) for name in ("cells", "mask"))
-        context, weights = context[:, 0], ops.cast(weights, context.dtype)
-        # Drawn once: what is dropped is the same at all steps.
-        one = ops.ones_like(first[0])[:, None]
-        keep_first, keep_second = (self.drop(one, training=training) for _ in range(2))
-
-        def step(carry, word):
-            first, second, context, _ = carry
-            hidden, first = self.first.cell(self._join(word, context), first)
-            hidden = hidden * keep_first[:, 0]
-            context, weights = self._attend(hidden[:, None], memory)
-            context, weights = context[:, 0], weights[:, 0]
-            _, second = self.second.cell(self._join(hidden, context), second)
-            carry = _as_list(first), _as_list(second), context, weights
-            return carry, carry  # Keras' scan wants what it stacks to be of the carry's shapes
-
-        carry = (first, second, context, weights)
-        _, steps = ops.scan(step, carry, ops.transpose(words, (1, 0, 2)))
-        _, (hidden, *_), context, weights = steps
-        hidden, context, weights = (
-            ops.transpose(value, (1, 0, 2)) for value in (hidden, context, weights)
-        )
-        return hidden * keep_second, context, weights
 
     # Free running: one step at a time, over the same weights.
 
     def begin(self, memory):
         """The decoder's state before the first word: a list of `<float>[batch, 1, ...]`.
 
-        The states of the first layer, of the second, and with input feeding the last context.
+        The states of the first layer, then of the second.
         """
         first, second = self._first_states(memory)
-        state = [*first, *second]
-        if self.input_feeding:
-            state.append(ops.zeros_like(memory["cells"][:, 0]))
-        return [ops.expand_dims(value, 1) for value in state]
+        return [ops.expand_dims(value, 1) for value in [*first, *second]]
 
     def step(self, tokens, state, memory):
         """One word on: tokens `<int32>[batch, beams]` -> logits `[batch, beams, vocabulary_size]`.
@@ -248,7 +196,7 @@ class Translator(keras.Model):
         state is `begin`'s, `[batch, beams, ...]` each; memory is shared by a sentence's beams.
         """
         batch, beams = ops.shape(tokens)
-        words = self._embed(self.embedding, tokens, training=False)
+        words = self._embed(tokens, training=False)
 
         def flat(value):
             return ops.reshape(value, (-1, value.shape[-1]))
@@ -258,13 +206,11 @@ class Translator(keras.Model):
 
         count = len(self._first_states_shape)
         state = [flat(value) for value in state]
-        first, second, fed = state[:count], state[count : 2 * count], state[2 * count :]
-        hidden, first = self.first.cell(self._join(flat(words), *fed), first)
+        hidden, first = self.first.cell(self.constant(flat(words)), state[:count])
         context, _ = self._attend(wide(hidden), memory)
-        hidden, second = self.second.cell(self._join(hidden, flat(context)), second)
+        hidden, second = self.second.cell(self._join(hidden, flat(context)), state[count:])
         logits = self._logits(wide(hidden), context, words, training=False)
-        state = [wide(value) for value in (*_as_list(first), *_as_list(second))]
-        return logits, [*state, context] if self.input_feeding else state
+        return logits, [wide(value) for value in (*_as_list(first), *_as_list(second))]
 
     def translate(self, source, *, method: str = "beam", samples: int = 1, **options):
         """Free-running words for sentences: `zoo.decoding.Decoded`.
@@ -285,9 +231,9 @@ class Translator(keras.Model):
 
     # Parts.
 
-    def _embed(self, embedding, tokens, training):
+    def _embed(self, tokens, training):
         # Scaled back to unit variance: the rows are small because they serve as readout, too.
-        words = embedding(tokens) * self._config["embedding_units"] ** 0.5
+        words = self.embedding(tokens) * self._config["embedding_units"] ** 0.5
         return self.drop_embeddings(words, training=training)
 
     def _join(self, *parts):
@@ -316,8 +262,7 @@ class Translator(keras.Model):
     def _logits(self, hidden, context, words, training):
         readout = self.readout(ops.concatenate([hidden, context, words], axis=-1))
         readout = self.drop(readout, training=training)
-        table = self.readout_embedding or self.embedding
-        embeddings = ops.cast(table.embeddings, readout.dtype)
+        embeddings = ops.cast(self.embedding.embeddings, readout.dtype)
         logits = ops.cast(ops.matmul(readout, ops.transpose(embeddings)), "float32")
         return logits + ops.cast(self.offsets, "float32")
 
@@ -336,7 +281,5 @@ def _check(config: dict) -> None:
             check_integer(name, value)
         if name.endswith("dropout"):
             check_rate(name, value)
-    for name, choices in (("attention", ATTENTIONS), ("cell", CELLS), ("tied", TIED)):
+    for name, choices in (("attention", ATTENTIONS), ("cell", CELLS)):
         check_choice(name, config[name], choices)
-    if config["input_feeding"] and config["attention"] == "none":
-        raise ValueError("`input_feeding` must be False where `attention` is 'none'. Got True.")

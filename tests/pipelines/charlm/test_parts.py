@@ -27,13 +27,6 @@ def test_text_to_numbers_and_back():
     assert Vocabulary.from_json(vocabulary.to_json()) == vocabulary
 
 
-def test_words_hold_letters_marks_and_numerals():
-    symbols = [ord(symbol) for symbol in "\n '-19Na\u00e9\u0301\u4e2d\u2014"]
-    vocabulary = Vocabulary("character", symbols)
-    assert "".join(vocabulary.strings()[n].decode() for n in vocabulary.breaks()) == "\n '-\u2014"
-    assert Vocabulary("byte", (32, 65, 126, 128, 255)).breaks() == [1, 3]
-
-
 def test_rare_symbols_are_left_out():
     assert build_vocabulary("character", code_points("aabbbc"), 2).symbols == (97, 98)
     with pytest.raises(ValueError, match=r"`min_count` must leave at least one symbol. Got 9"):
@@ -133,7 +126,7 @@ def test_report_escapes_what_it_shows(tmp_path):
     ("flags", "message"),
     [
         ({"time": 0}, "`time` must be at least 1. Got 0."),
-        ({"clip": 0.0}, "`clip` must be above 0. Got 0.0."),
+        ({"learning_rate": 0.0}, "`learning_rate` must be above 0. Got 0.0."),
         ({"weight_decay": -0.1}, "`weight_decay` must be at least 0. Got -0.1."),
     ],
 )

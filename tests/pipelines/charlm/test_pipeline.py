@@ -13,6 +13,7 @@ import tensorflow as tf
 from datasets.text import read
 from pipelines import cli, exporting, training
 from pipelines.charlm import exported, trainer
+from pipelines.charlm.data import Vocabulary
 from pipelines.charlm.flags import PRESETS, Evaluate, Predict, Train
 from pipelines.charlm.pipeline import PIPELINE, prepare
 
@@ -123,6 +124,16 @@ def test_metrics_are_of_the_whole_test_split(run):
     assert 0 < found["accuracy"] < 1
     card = (run / "saved_model" / "README.md").read_text()
     assert f"| bits_per_char | {found['bits_per_char']:.4f} |" in card
+
+
+def test_the_savedmodel_costs_the_text_what_the_trained_model_does(run):
+    task = prepare(Train(**SIZES), run)
+    training.load_best(task.model, run)
+    vocabulary = Vocabulary.from_json(json.loads((run / "vocabulary.json").read_text()))
+    tokens = vocabulary.encode(read("demo", "test", limit=SIZES["limit"]).symbols)[None]
+    log_p, _, _ = task.model.score(tokens, task.model.start(1))
+    found = json.loads((run / "metrics.json").read_text())["metrics"]
+    np.testing.assert_allclose(found["nats_per_char"], -np.mean(log_p), rtol=1e-4)
 
 
 def test_evaluate_gives_the_metrics_of_train(run, tmp_path):

@@ -104,7 +104,7 @@ def test_what_is_no_such_run_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"must have an LSTM, which has gates. Got 'simple_rnn'"):
         read_run(folder, "a")
     write_run(folder, WORDS, {"cell": "lstm", "pairs": 9})
-    with pytest.raises(ValueError, match=r"single words or characters alone. Got --pairs 9"):
+    with pytest.raises(ValueError, match=r"must read single words alone. Got --pairs 9"):
         read_run(folder, "a")
     folder = tmp_path / "sentiment" / "empty"
     write_run(folder, WORDS, {"cell": "lstm"})

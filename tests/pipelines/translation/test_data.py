@@ -124,13 +124,3 @@ def test_word_dropout_spares_specials():
     np.testing.assert_array_equal(found[:, [0, 3, 4]], tokens[:, [0, 3, 4]])
     assert 0.2 < (found[:, 1:3] == UNKNOWN).mean() < 0.3
     np.testing.assert_array_equal(data.drop_words(tokens, 0.0, rng), tokens)
-
-
-def test_scheduled_sampling_reads_predictions_one_place_later():
-    tokens = np.array([[START, 7, 8, 9, PAD]])
-    predicted = np.array([[17, 18, END, 20, 21]])
-    found = data.mix_in(tokens, predicted, 1.0, np.random.default_rng(0))
-    # The third word was predicted as the end: nothing is read behind an end, so the right one.
-    np.testing.assert_array_equal(found, [[START, 17, 18, 9, PAD]])
-    same = data.mix_in(tokens, predicted, 0.0, np.random.default_rng(0))
-    np.testing.assert_array_equal(same, tokens)

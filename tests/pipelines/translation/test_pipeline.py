@@ -38,7 +38,6 @@ SIZES = {
     "keep": 2,
     "subword_dropout": 0.1,
     "word_dropout": 0.1,
-    "scheduled_sampling": 0.2,
 }
 FLAGS = [f"--{name.replace('_', '-')}={value}" for name, value in SIZES.items()]
 LINES = ["May 7, 2015", "", "9:09 AM", "  ", "12 kilograms"]

@@ -19,12 +19,10 @@ SYMBOLS, UNITS, BATCH, TIME = 7, 5, 3, 6
 MODELS = {
     "lecture": {"layers": 2, "embedding_units": 4},
     "plain": {"layers": 2, "embedding_units": 0, "constant_feature": False},
-    "tanh": {"cell": "lstm_tanh", "embedding_units": 4, "memory": 9},
+    "tanh": {"cell": "lstm_tanh", "embedding_units": 4},
     "normed": {"layers": 2, "embedding_units": 4, "layer_norm": True},
     "uncentred": {"layers": 1, "embedding_units": 4, "centred": False},
-    "spelling": {"layers": 2, "embedding_units": 4, "ngrams": 3},
-    "words": {"layers": 1, "embedding_units": 4, "words": 2, "breaks": [2, 4]},
-    "simple_rnn": {"cell": "simple_rnn", "layers": 2, "embedding_units": UNITS, "tied": True},
+    "simple_rnn": {"cell": "simple_rnn", "layers": 2, "embedding_units": UNITS},
 }
 every_model = pytest.mark.parametrize("name", MODELS)
 
@@ -80,39 +78,17 @@ def numpy_logits(model, text):
         C = sigmoid(f) * C + sigmoid(i) * candidate
         return sigmoid(o) * np.tanh(C), C
 
-    def spelling(t):
-        code, total = text[t], 0
-        for back in range(1, config["ngrams"]):
-            before = text[t - back] if t >= back else 0
-            code = (code * 16_381 + before) % 2**17
-            total = total + value("spelling/table")[code]
-        for words in range(1, config.get("words", 0) + 1):
-            code, back = text[t], 1
-            while back < 12 * words:
-                before = text[t - back] if t >= back else 0
-                words_ended = sum(text[i] in (0, 2, 4) for i in range(max(t - back, 0), t))
-                if words_ended + max(back - t, 0) >= words:  # 0 stands before the text
-                    break
-                code, back = (code * 16_381 + before) % 2**17, back + 1
-            total = total + value("spelling/table")[(code * 16_381 + 7_919 * words) % 2**17]
-        return total
-
     weights = [[w.numpy().astype("float64") for w in pair] for pair in lecture_weights(model)]
     states = [(np.zeros(UNITS), np.zeros(UNITS)) for _ in weights]
     logits = []
-    for t, symbol in enumerate(text):
+    for symbol in text:
         x = np.eye(SYMBOLS)[symbol]
         if config["embedding_units"]:
             x = x @ value("embedding/embeddings")
-            x = x * np.sqrt(config["embedding_units"]) if config["tied"] else x
-        x = x + spelling(t) if config["ngrams"] > 1 or config["words"] else x
         for layer, (W_x, W_h) in enumerate(weights):
             states[layer] = cell(W_x, W_h, one(x), *states[layer])
             x = norm(layer, states[layer][0])
-        if config["tied"]:
-            logits.append(value("embedding/embeddings") @ x + value("offsets"))
-        else:
-            logits.append(one(x) @ value("readout/kernel"))
+        logits.append(one(x) @ value("readout/kernel"))
     return np.stack(logits)
 
 
@@ -178,7 +154,7 @@ def test_a_tokens_cost_is_its_log_probability_after_what_was_before():
     np.testing.assert_array_equal(hits[0], wanted.argmax(axis=-1) == text[0])
 
 
-@pytest.mark.parametrize("name", ["lecture", "spelling"])
+@pytest.mark.parametrize("name", ["lecture", "simple_rnn"])
 def test_padding_changes_no_state_and_no_cost(name):
     model, text = build(name), tokens()
     keep = np.arange(TIME) < np.array([[2], [TIME], [0]])
@@ -235,17 +211,6 @@ def test_dropout_drops_the_same_features_at_all_steps():
     assert 0 < dropped.mean() < 1
 
 
-def test_left_out_ngrams_are_others_at_each_step():
-    model = build("spelling", ngram_dropout=0.5)
-    history = model.initial_states(BATCH)[-1]
-    whole, last = model.spelling(tokens(), history)
-    np.testing.assert_array_equal(last, tokens()[:, -2:])
-    (found,) = numpy([model.spelling(tokens(), history, training=True)[0]])
-    left = np.isclose(found, 0).all(axis=-1)
-    assert 0 < left.sum() < left.size  # both of a step's two, by chance
-    assert not np.isclose(found, whole).all()
-
-
 def test_training_learns_a_text_that_repeats_itself():
     model = build(units=16, weight_dropout=0.1, dropout=0.1, input_dropout=0.1)
     text = np.tile(np.arange(1, 7, dtype="int32"), 50)
@@ -274,7 +239,7 @@ def test_first_weights_come_from_the_seed():
     found = []
     for _ in range(2):
         keras.utils.set_random_seed(4)
-        model = CharLM(SYMBOLS, units=UNITS, memory=9)
+        model = CharLM(SYMBOLS, units=UNITS)
         model.build()
         found.append([weight.numpy() for weight in model.weights])
     for one, other in zip(*found, strict=True):
@@ -290,15 +255,6 @@ def test_first_weights_come_from_the_seed():
         ({"dropout": 1.0}, r"`dropout` must be a number in \[0, 1\). Got 1.0."),
         ({"weight_dropout": -0.1}, r"`weight_dropout` must be a number in \[0, 1\). Got -0.1."),
         ({"cell": "gru"}, "`cell` must be one of .* Got 'gru'."),
-        ({"tied": True}, "`tied` needs `embedding_units` equal to `units`. Got 64 and 5."),
-        ({"ngrams": 0}, "`ngrams` must be a positive integer. Got 0."),
-        ({"ngrams": 2, "embedding_units": 0}, "`ngrams` above 1 needs `embedding_units`. Got 0."),
-        ({"words": 3}, "`words` must be at most 2. Got 3."),
-        ({"words": -1}, "`words` must be an integer of 0 or more. Got -1."),
-        ({"words": 1, "embedding_units": 0}, "`words` needs `embedding_units`. Got 0."),
-        ({"words": 1, "breaks": [99]}, "`breaks` must be from 0 to .* Got 99."),
-        ({"memory": 2}, "`memory` must be 0, or above 2. Got 2."),
-        ({"memory": 9, "constant_feature": False}, "`memory` needs `constant_feature`."),
     ],
 )
 def test_bad_arguments_say_what_is_wrong(options, message):
@@ -308,7 +264,7 @@ def test_bad_arguments_say_what_is_wrong(options, message):
 
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
 def test_another_backend_gives_the_same(tmp_path):
-    model, text = build("spelling"), tokens(TIME + 1)
+    model, text = build(), tokens(TIME + 1)
     problem = {"config": json.dumps(model.get_config()), "tokens": text[:, :-1]}
     weights = {f"weight_{i}": weight for i, weight in enumerate(model.get_weights())}
     np.savez(tmp_path / "problem.npz", targets=text[:, 1:], **problem, **weights)

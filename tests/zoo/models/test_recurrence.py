@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from zoo.layers import LSTMCell, SimpleRNNCell
-from zoo.models.recurrence import GateStart, Recurrence
+from zoo.models.recurrence import Recurrence
 
 BATCH, TIME, WIDTH, UNITS = 2, 5, 4, 3
 
@@ -127,17 +127,3 @@ def test_config_round_trip():
     again.set_weights(layer.get_weights())
     np.testing.assert_array_equal(again(x, states)[0], layer(x, states)[0])
     assert (again.drop.rate, again.gain, again.center) == (0.2, 4.0, 0.3)
-
-
-def test_time_constants_spread_from_1_to_memory():
-    kernel = keras.ops.convert_to_numpy(GateStart(memory=50, seed=1)((5, 4 * 400)))
-    f, i, c, o = np.split(kernel[-1], 4)
-    np.testing.assert_array_equal(f, -i)
-    steps = 1 + np.exp(f)  # T of σ(log(T - 1)) = 1 - 1 / T
-    assert 2 <= steps.min() < 4
-    assert 48 < steps.max() <= 50
-    assert not np.any(c)
-    assert not np.any(o)
-    plain = keras.ops.convert_to_numpy(GateStart()((5, 8)))[-1]
-    np.testing.assert_array_equal(plain, [1, 1, -1, -1, 0, 0, 0, 0])
-    assert GateStart.from_config(GateStart(memory=7, seed=2).get_config()).memory == 7

@@ -23,14 +23,12 @@ RULES = {"start_token": START, "end_token": END, "forbidden_tokens": (UNKNOWN,),
 KINDS = {
     "additive": {},
     "multiplicative": {"attention": "multiplicative", "encoder_layers": 2},
-    "none": {"attention": "none", "tied": "none"},
-    "fed back": {"input_feeding": True, "tied": "decoder"},
-    "tanh": {"cell": "lstm_tanh", "constant": False},
+    "none": {"attention": "none"},
+    "tanh": {"cell": "lstm_tanh"},
     "simple_rnn": {"cell": "simple_rnn"},
-    "simple_rnn fed back": {"cell": "simple_rnn", "input_feeding": True},
 }
 every_kind = pytest.mark.parametrize("kind", KINDS)
-some_kinds = pytest.mark.parametrize("kind", ["additive", "none", "simple_rnn fed back"])
+some_kinds = pytest.mark.parametrize("kind", ["additive", "none", "simple_rnn"])
 
 
 def build(kind="additive", spread=0.6, **options) -> Translator:
@@ -81,8 +79,7 @@ class Reference:
 
     def step(self, name, x, state):
         kernel = self.value(f"{name}/cell/kernel")
-        x = np.append(x, 1) if self.options["constant"] else x
-        z = x @ kernel + state[0] @ self.value(f"{name}/cell/recurrent_kernel")
+        z = np.append(x, 1) @ kernel + state[0] @ self.value(f"{name}/cell/recurrent_kernel")
         if self.options["cell"] == "simple_rnn":
             return [np.maximum(z, 0)]
         f, i, c, o = np.split(z, 4)
@@ -125,16 +122,13 @@ class Reference:
         return weights @ m, weights
 
     def logits(self, source, words):
-        own = {"all": "embedding", "decoder": "source_embedding", "none": "source_embedding"}
-        tied = self.options["tied"]
-        m, s = self.encode(self.value(f"{own[tied]}/embeddings")[source] * WIDTH**0.5)
-        E = self.value("readout_embedding/embeddings" if tied == "none" else "embedding/embeddings")
+        E = self.value("embedding/embeddings")
+        m, s = self.encode(E[source] * WIDTH**0.5)
         states = np.split(np.tanh(s @ self.value("bridge/kernel")), 2 * self.states)
         first, second = states[: self.states], states[self.states :]
-        c, logits, looks = np.zeros(m.shape[1]), [], []
-        for y in self.value("embedding/embeddings")[words] * WIDTH**0.5:
-            x = np.concatenate([y, c]) if self.options["input_feeding"] else y
-            first = self.step("first", x, first)
+        logits, looks = [], []
+        for y in E[words] * WIDTH**0.5:
+            first = self.step("first", y, first)
             c, weights = self.look(first[0], m, s)
             second = self.step("second", np.concatenate([first[0], c]), second)
             r = np.concatenate([second[0], c, y]) @ self.value("readout/kernel")
@@ -197,19 +191,12 @@ def test_dropout_is_the_same_at_all_steps_and_of_training_alone():
     model = build("none", dropout=0.5, embedding_dropout=0.5)
     source = np.full((1, 4), 5, "int32")
     tokens = np.full((1, 4), 6, "int32")
-    words = np.asarray(model._embed(model.embedding, tokens, training=True))[0]
+    words = np.asarray(model._embed(tokens, training=True))[0]
     np.testing.assert_array_equal(words, np.tile(words[:1], (4, 1)))
     assert (words == 0).any()
     inputs = {"source": source, "tokens": tokens}
     np.testing.assert_array_equal(model(inputs), model(inputs))
     assert np.abs(model(inputs, training=True) - model(inputs, training=True)).max() > 1e-3
-
-
-@pytest.mark.parametrize("tied", ["all", "decoder", "none"])
-def test_tied_embeddings_are_one_variable(tied):
-    model = build(tied=tied)
-    count = sum(weight.path.endswith("embeddings") for weight in model.weights)
-    assert count == {"all": 1, "decoder": 2, "none": 3}[tied]
 
 
 @some_kinds
@@ -222,7 +209,7 @@ def test_config_gives_the_same_model(inputs, kind):
     np.testing.assert_allclose(again(inputs), model(inputs), rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["additive", "none", "fed back"])
+@pytest.mark.parametrize("kind", ["additive", "none"])
 def test_learns_to_turn_sentences_round(kind):
     keras.utils.set_random_seed(1)
     model = build(kind)
@@ -242,10 +229,11 @@ def test_learns_to_turn_sentences_round(kind):
 
 def test_encoder_as_in_its_example():
     """Cells that sum their inputs: x = 1, 2, 4 and one place of padding."""
-    encoder = SentenceEncoder(1, cell="simple_rnn", constant=False)
+    encoder = SentenceEncoder(1, cell="simple_rnn")
     encoder.build((None, None, 1))
-    for weight in encoder.trainable_weights:
-        weight.assign(np.ones(weight.shape))
+    for layer in encoder.pairs[0]:
+        layer.cell.kernel.assign([[1.0], [0.0]])  # of x, and of the constant
+        layer.cell.recurrent_kernel.assign([[1.0]])
     x = np.array([[[1.0], [2.0], [4.0], [9.0]]])
     cells, ends = encoder(x, mask=np.array([[True, True, True, False]]))
     np.testing.assert_array_equal(np.asarray(cells)[0, :3], [[1, 7], [3, 6], [7, 4]])
@@ -259,9 +247,7 @@ def test_encoder_as_in_its_example():
         ({"encoder_layers": 1.5}, "`encoder_layers` must be a positive integer. Got 1.5."),
         ({"attention": "adition"}, "`attention` must be one of .* Got 'adition'."),
         ({"cell": "gru"}, "`cell` must be one of .* Got 'gru'."),
-        ({"tied": "both"}, "`tied` must be one of .* Got 'both'."),
         ({"dropout": 1}, r"`dropout` must be a number in \[0, 1\). Got 1."),
-        ({"attention": "none", "input_feeding": True}, "`input_feeding` must be False where"),
     ],
 )
 def test_arguments_are_checked(options, message):
@@ -297,7 +283,7 @@ np.savez("answers.npz", logits=logits, loss=loss, trained=trained)
 
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
 def test_jax_gives_and_learns_the_same(inputs, tmp_path):
-    model = build("fed back")
+    model = build("additive")
     weights = {f"weight_{i}": w for i, w in enumerate(model.get_weights())}
     config = json.dumps(model.get_config())
     np.savez(tmp_path / "problem.npz", config=config, **inputs, **weights)
