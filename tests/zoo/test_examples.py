@@ -5,6 +5,7 @@ import doctest
 import pytest
 
 from tests.zoo.public_classes import public_classes
+from zoo import decoding
 
 LAYERS = public_classes("zoo.layers")
 
@@ -26,4 +27,10 @@ def test_a_public_layer_has_an_example_that_holds(layer):
     results = run(layer.__doc__)
     assert results.attempted > 0
     assert f"{layer.__name__}(" in layer.__doc__.partition(">>>")[2]
+    assert results.failed == 0
+
+
+def test_the_example_of_the_searches_holds():
+    results = run(decoding.__doc__)
+    assert results.attempted > 5
     assert results.failed == 0

@@ -6,11 +6,11 @@ from typing import Any
 import keras
 from keras import ops
 
+from zoo.decoding import sample_text
 from zoo.layers import LSTMCell, SimpleRNNCell
 from zoo.layers.constant_feature import ConstantFeature, GateOffsets
 from zoo.models.char_lm_checks import check_arguments
 from zoo.models.recurrence import Recurrence
-from zoo.models.writing import write
 
 Tensor = Any
 GAIN, CENTER = 4.0, 0.2  # for the lecture's sigmoid candidate: see `Recurrence`
@@ -210,9 +210,9 @@ class CharLM(keras.Model):
         return other
 
     def write(self, states, length, **options):
-        """Text that goes on from a state: see `zoo.models.writing.write`."""
+        """Text that goes on from a state: see `zoo.decoding.sample_text`."""
         step = partial(self.step, fixed=self.lecture_weights())
-        return write(self.next_logits, step, states, length, **options)
+        return sample_text(self.next_logits, step, states, length, **options)
 
     def score(self, tokens, states, keep=None):
         """What each token costs, given the state before the first.
