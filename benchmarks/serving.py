@@ -2,7 +2,7 @@
 
 python -m benchmarks.serving [--models NAME ...] [--output benchmarks/results/serving.md]
 
-Starts `python -m pipelines.rest` without and with batching, and sends each model its own warm-up
+Starts `python -m pipelines.server` without and with batching, and sends each model its own warm-up
 request from 1, 4 and 16 clients at a time, over HTTP on this machine. A client is a thread with a
 connection of its own that asks again as soon as it is answered; clients and server share the cores.
 """
@@ -27,18 +27,18 @@ import tyro
 
 from benchmarks.timing import give, machine
 from pipelines.exporting import latest_version
-from pipelines.rest.answers import BYTES, plain
-from pipelines.rest.codec import DEFAULT_SIGNATURE
-from pipelines.rest.servable import warmup_requests
+from pipelines.server.requests import DEFAULT_SIGNATURE
+from pipelines.server.responses import BYTES, plain
+from pipelines.server.servable import warmup_requests
 
 ROOT = Path(__file__).parents[1]
-PARAMETERS = ROOT / "pipelines" / "rest" / "batching_parameters.txt"
+PARAMETERS = ROOT / "pipelines" / "server" / "batching_parameters.txt"
 WAYS = {"no batching": [], "batching": ["--batching-parameters", str(PARAMETERS)]}
 
 
 @dataclass(frozen=True)
 class Load:
-    """What one number of clients met."""
+    """The speed that a number of clients saw."""
 
     rate: float  # requests a second, of all clients together
     p50: float  # seconds
@@ -50,11 +50,15 @@ class Load:
 
 
 def warmup_body(model: Path) -> bytes:
-    """The first warm-up request of the latest version's serving_default, as JSON in columns."""
+    """The first warm-up request of the latest version's serving_default, as JSON in columns.
+
+    Raises:
+        ValueError: the version has no such request.
+    """
     version = model / str(latest_version(model))
     for name, inputs in warmup_requests(version):
         if name == DEFAULT_SIGNATURE:
-            # As bytes, whatever the names: a warm-up text need not be UTF-8.
+            # As bytes under any name: a warm-up text need not be UTF-8.
             named = {key: plain(BYTES, array) for key, array in inputs.items()}
             return json.dumps({"inputs": named}).encode()
     raise ValueError(
@@ -64,8 +68,12 @@ def warmup_body(model: Path) -> bytes:
 
 @contextlib.contextmanager
 def served(saved_models: Path, models: Sequence[str], arguments: Sequence[str]) -> Iterator[int]:
-    """The port of a server process with these models."""
-    command = [sys.executable, "-m", "pipelines.rest", "--development", "--port", "0"]
+    """The port of a server process with these models.
+
+    Raises:
+        RuntimeError: the server does not start.
+    """
+    command = [sys.executable, "-m", "pipelines.server", "--development", "--port", "0"]
     command += ["--saved-models", str(saved_models.resolve()), "--models", *models, *arguments]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -80,7 +88,11 @@ def served(saved_models: Path, models: Sequence[str], arguments: Sequence[str]) 
 
 
 def load(port: int, model: str, body: bytes, clients: int, seconds: float) -> Load:
-    """Asks from so many clients for so long (and at least one request each)."""
+    """Asks from so many clients for so long (and at least a request each).
+
+    Raises:
+        RuntimeError: a request fails.
+    """
     times: list[float] = []
     failures: list[str] = []
     barrier = threading.Barrier(clients)
@@ -103,7 +115,7 @@ def load(port: int, model: str, body: bytes, clients: int, seconds: float) -> Lo
             client()
         except (RuntimeError, OSError, http.client.HTTPException) as error:
             failures.append(f"{error!r}")
-            barrier.abort()  # who waits for this one ends, too
+            barrier.abort()  # clients that wait for this client end, too
 
     threads = [threading.Thread(target=watched) for _ in range(clients)]
     for thread in threads:
@@ -113,12 +125,16 @@ def load(port: int, model: str, body: bytes, clients: int, seconds: float) -> Lo
     if failures:
         raise RuntimeError(f"{model}: {failures[0]}")
     p50, p99 = np.percentile(times, [50, 99], method="higher")
-    # Each client is busy all the time: the rate is that of one, times their number.
+    # Each client is busy all the time: the rate is a client's rate times their number.
     return Load(clients / float(np.mean(times)), float(p50), float(p99))
 
 
 def _ask(connection: http.client.HTTPConnection, model: str, body: bytes) -> None:
-    """Sends one request; any answer but 200 is an error."""
+    """Sends a request.
+
+    Raises:
+        RuntimeError: the answer's status is not 200.
+    """
     connection.request("POST", f"/v1/models/{model}:predict", body)
     answer = connection.getresponse()
     text = answer.read()
@@ -129,32 +145,32 @@ def _ask(connection: http.client.HTTPConnection, model: str, body: bytes) -> Non
 def measure(
     saved_models: Path, models: Sequence[str], clients: Sequence[int], seconds: float
 ) -> dict[tuple[str, str], dict[int, Load]]:
-    """(model, way) -> clients -> what they met."""
+    """(model, way) -> number of clients -> their load."""
     bodies = {model: warmup_body(saved_models / model) for model in models}
-    found: dict[tuple[str, str], dict[int, Load]] = {}
+    loads: dict[tuple[str, str], dict[int, Load]] = {}
     for way, arguments in WAYS.items():
         print(f"\n{way}", flush=True)
         with served(saved_models, models, arguments) as port:
             for model, body in bodies.items():
                 for number in clients:
-                    met = load(port, model, body, number, seconds)
-                    found.setdefault((model, way), {})[number] = met
-                    print(f"  {model}, {number} clients: {met.cell()}", flush=True)
-    return {key: found[key] for key in sorted(found)}
+                    measured = load(port, model, body, number, seconds)
+                    loads.setdefault((model, way), {})[number] = measured
+                    print(f"  {model}, {number} clients: {measured.cell()}", flush=True)
+    return {key: loads[key] for key in sorted(loads)}
 
 
-def table(found: dict[tuple[str, str], dict[int, Load]]) -> str:
+def table(loads: dict[tuple[str, str], dict[int, Load]]) -> str:
     """Models and ways in rows, numbers of clients in columns."""
-    clients = list(next(iter(found.values())))
+    clients = list(next(iter(loads.values())))
     heads = " | ".join(f"{number} client{'s' * (number > 1)}" for number in clients)
     lines = [f"| model | | {heads} |", "| --- | --- |" + " --- |" * len(clients)]
-    for (model, way), loads in found.items():
-        cells = " | ".join(loads[number].cell() for number in clients)
+    for (model, way), by_clients in loads.items():
+        cells = " | ".join(by_clients[number].cell() for number in clients)
         lines.append(f"| {model} | {way} | {cells} |")
     return "\n".join(lines)
 
 
-def report(found: dict[tuple[str, str], dict[int, Load]], about: str, seconds: float) -> str:
+def report(loads: dict[tuple[str, str], dict[int, Load]], about: str, seconds: float) -> str:
     """The report, as Markdown."""
     parts = [
         "# Speed of served models",
@@ -162,9 +178,9 @@ def report(found: dict[tuple[str, str], dict[int, Load]], about: str, seconds: f
         "Requests a second, and in brackets the median and the 99th percentile of one request's "
         "time in milliseconds: the server for development, each model's own warm-up request to "
         f"`serving_default`, over HTTP on loopback, {seconds:g} s for each cell. Clients and "
-        "server share the cores. Batching as in pipelines/rest/batching_parameters.txt; "
+        "server share the cores. Batching as in pipelines/server/batching_parameters.txt; "
         "signatures with scalar inputs are not batched.",
-        table(found),
+        table(loads),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -178,8 +194,8 @@ def main(
 ) -> None:
     """Prints the report; with --output writes it, too."""
     about = machine()  # before the load of its own
-    there = sorted(path.parent.parent.name for path in saved_models.glob("*/1/saved_model.pb"))
-    text = report(measure(saved_models, models or there, clients, seconds), about, seconds)
+    available = sorted(path.parent.parent.name for path in saved_models.glob("*/1/saved_model.pb"))
+    text = report(measure(saved_models, models or available, clients, seconds), about, seconds)
     give(text, output)
 
 

@@ -13,7 +13,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import tyro
 
 if TYPE_CHECKING:
-    from pipelines.verbs import Pipeline
+    from pipelines.contract import Pipeline
 
 
 def main(pipeline: "Pipeline", arguments: Sequence[str] | None = None) -> int:

@@ -1,16 +1,15 @@
 """One training on several devices or machines: Keras' own distribution, on JAX.
 
-Every process makes the whole batch and gives its own rows to its devices; each holds all weights,
-and JAX takes the gradient's mean over all rows. So a step is that of one process with the whole
-batch, up to the order of sums, dropout and carried states included. `tf.distribute` is not used:
-with several workers Keras' own steps fail there.
+Every process reads its own rows of each batch and gives them to its devices; each holds all
+weights, and JAX takes the gradient's mean over all rows. So a step is that of one process with the
+whole batch, up to the order of sums, dropout and carried states included. `tf.distribute` is not
+used: with several workers Keras' own steps fail there.
 """
 
 import contextlib
 import os
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import keras
 
@@ -40,7 +39,7 @@ def start(strategy: str) -> None:
         )
     if PROCESSES in os.environ:
         keras.distribution.initialize()
-    keras.distribution.set_distribution(keras.distribution.DataParallel())
+    keras.distribution.set_distribution(keras.distribution.DataParallel(auto_shard_dataset=False))
 
 
 def process() -> tuple[int, int]:
@@ -57,23 +56,19 @@ def is_chief() -> bool:
     return process()[0] == 0
 
 
-def share_batches(model: keras.Model) -> None:
-    """Makes `model.train_on_batch` take the whole batch in every process, and train on its part."""
+def rows(batch_size: int) -> slice:
+    """Which rows of each batch this process trains on: all, or its share of them.
+
+    Raises:
+        ValueError: the batch cannot be shared out evenly over all devices.
+    """
+    if keras.distribution.distribution() is None:
+        return slice(0, batch_size)
     number, count = process()
-    whole = model.train_on_batch
-    if keras.distribution.distribution() is None or hasattr(whole, "shared"):
-        return
     devices = len(keras.distribution.list_devices())
-
-    def train_on_batch(*batch: Any) -> Any:
-        size = len(keras.tree.flatten(batch)[0])
-        if size % devices:
-            raise ValueError(f"`batch_size` must be a multiple of {devices} devices. Got {size}.")
-        rows = slice(number * size // count, (number + 1) * size // count)
-        return whole(*keras.tree.map_structure(lambda part: part[rows], batch))
-
-    train_on_batch.shared = True
-    model.train_on_batch = train_on_batch
+    if batch_size % devices:
+        raise ValueError(f"`batch_size` must be a multiple of {devices} devices. Got {batch_size}.")
+    return slice(number * batch_size // count, (number + 1) * batch_size // count)
 
 
 @contextlib.contextmanager

@@ -1,10 +1,57 @@
-"""The flags that all tasks share, and their help texts."""
+"""The flags that all tasks share, their help texts, and what a single flag may be."""
 
+import inspect
+import typing
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import tyro
+
+
+class Bound(NamedTuple):
+    """What a number may be: a test, and its rule in words."""
+
+    holds: Callable[[Any], bool]
+    rule: str
+
+
+Positive = Annotated[int, Bound(lambda value: value >= 1, "at least 1")]
+Count = Annotated[int, Bound(lambda value: value >= 0, "at least 0")]
+Rate = Annotated[float, Bound(lambda value: 0 <= value < 1, "at least 0 and below 1")]
+Share = Annotated[float, Bound(lambda value: 0 <= value <= 1, "from 0 to 1")]
+AboveZero = Annotated[float, Bound(lambda value: value > 0, "above 0")]
+NotNegative = Annotated[float, Bound(lambda value: value >= 0, "at least 0")]
+Seed = Annotated[int, Bound(lambda value: 0 <= value < 2**31, "from 0 to 2147483647")]
+
+Cell = Literal["lstm", "lstm_tanh", "simple_rnn"]
+
+
+def check_bounds(flags: Any) -> None:
+    """Compares every flag with the bound of its type; None, where a flag may be that, is free.
+
+    Raises:
+        ValueError: names the flag, the rule and the value.
+    """
+    for name, kind in typing.get_type_hints(type(flags), include_extras=True).items():
+        value = getattr(flags, name)
+        for bound in _bounds(kind):
+            if value is not None and not bound.holds(value):
+                raise ValueError(f"`{name}` must be {bound.rule}. Got {value}.")
+
+
+def _bounds(kind: Any) -> list[Bound]:
+    """The bounds of an annotated type, or of the members of a union."""
+    own = [mark for mark in getattr(kind, "__metadata__", ()) if isinstance(mark, Bound)]
+    inner = [] if own else typing.get_args(kind)
+    return own + [bound for member in inner for bound in _bounds(member)]
+
+
+def arguments_of(constructor: Callable, flags: Any, **values: Any) -> dict[str, Any]:
+    """The flags that a constructor takes, by their names; `values` take the place of flags."""
+    names = inspect.signature(constructor).parameters
+    return {name: value for name, value in vars(flags).items() if name in names} | values
 
 
 @dataclass(frozen=True)
@@ -20,11 +67,27 @@ class TrainFlags:
     runs_dir: Path = Path("runs")
     """Where runs are kept."""
     cache_dir: Path = Path("cache")
-    """Where features of frozen encoders are kept between runs."""
-    limit: int | None = None
+    """Where transformed data are kept between runs: at most 20 GB, and free to delete."""
+    limit: Positive | None = None
     """Use the first so many examples of each split only, for a quick try."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the weights, the order of the data, and dropout."""
+    cell: Cell = "lstm"
+    """The lecture's LSTM, the same with the usual tanh candidate, or the lecture's SimpleRNN."""
+    units: Positive = 128
+    """Size of the recurrent states."""
+    dropout: Rate = 0.1
+    """Share of states dropped in training; the task's README says of which."""
+    batch_size: Positive = 32
+    """Examples a step."""
+    epochs: Positive = 10
+    """Passes over the training data."""
+    learning_rate: AboveZero = 4e-3
+    """Largest learning rate; it rises at first, then falls to 0."""
+    keep: Positive = 3
+    """Best epochs to keep; the mean of their weights is used where it validates better."""
+    callback: tuple[str, ...] = ()
+    """Keras callbacks that listen to the training, each `module:Class`."""
     mixed_precision: bool = False
     """Compute in 16 bits where the device is faster at it (GPU: float16, CPU: bfloat16)."""
     strategy: Literal["none", "data_parallel"] = "none"
@@ -43,8 +106,10 @@ class EvaluateFlags:
     """Folder of the raw files."""
     split: str = "test"
     """Split to measure: train, dev or test."""
-    limit: int | None = None
+    limit: Positive | None = None
     """Measure the first so many examples only."""
+    batch_size: Positive = 64
+    """Examples a call."""
     output: Path | None = None
     """Write the metrics as JSON to this file, too."""
     update_card: bool = False
@@ -55,10 +120,12 @@ class EvaluateFlags:
 class PredictFlags:
     """Answers of an exported model for files or strings."""
 
-    inputs: Annotated[tuple[str, ...], tyro.conf.Positional]
+    inputs: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
     """What to answer."""
     model: Path | None = None
     """SavedModel, or a folder of versions. Default: saved_models/<task>, its latest version."""
+    batch_size: Positive = 64
+    """Examples a call."""
 
 
 @dataclass(frozen=True)

@@ -73,25 +73,29 @@ class Html(str):
 
 
 class Section(NamedTuple):
-    """A heading and what stands under it: plain strings or `Html`."""
+    """A heading, what stands under it (plain strings or `Html`), and CSS for these blocks."""
 
     heading: str
     blocks: Sequence[str]
+    style: str = ""
 
 
-def write_report(path: Path, title: str, sections: Iterable[Section], style: str = "") -> None:
+def write_report(path: Path, title: str, sections: Iterable[Section]) -> None:
     """Writes the report as one file, whole or not at all.
 
     Args:
         path: the .html file; folders above it are made.
         title: of the page; escaped.
-        sections: (heading, blocks) pairs in reading order.
-        style: further CSS for the blocks of one task.
+        sections: in reading order.
     """
+    sections = list(sections)
     body = "\n".join(
-        f"<section>\n<h2>{escape(heading)}</h2>\n" + "\n".join(map(_block, blocks)) + "\n</section>"
-        for heading, blocks in sections
+        f"<section>\n<h2>{escape(section.heading)}</h2>\n"
+        + "\n".join(map(_block, section.blocks))
+        + "\n</section>"
+        for section in sections
     )
+    style = "".join(dict.fromkeys(section.style for section in sections))
     page = (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'

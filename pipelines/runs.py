@@ -2,8 +2,9 @@
 
 runs/<task>/<name>/
     config.json       the flags of the run, as given
-    state.json        epochs done, history, and which checkpoint files belong to them
-    checkpoints/      weights and optimizer after the last epoch, and the best weights so far
+    kept/             what says what the weights mean: vocabulary, labels, a digest of the data, ...
+    state.json        epochs done, history, and which checkpoint files and kept files belong to them
+    checkpoints/      weights and optimizer where the training stands, and the best weights so far
     metrics.json      written last: a run with metrics is complete
     tensorboard/      the same numbers for TensorBoard
     report.html       curves and examples
@@ -17,12 +18,18 @@ import hashlib
 import json
 import os
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import keras
 import numpy as np
+
+from pipelines import distribution
+
+VERSION = "0.2"  # of run folders
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
@@ -138,24 +145,31 @@ def open_run(folder: Path, flags: Any, free: Collection[str] = ()) -> None:
     differ. Where no epoch was ever trained, as after an error in a flag, the run begins anew.
 
     Raises:
-        ValueError: the folder holds a run with other flags; names each that differs.
+        ValueError: the folder holds a run of another version, one with other flags (names each
+            that differs), or one without its config.json.
     """
     path = folder / "config.json"
     wanted = flags_to_json(flags)
+    trained = (folder / "state.json").exists() or any(folder.rglob("checkpoints/*"))
+    if trained and (folder / "state.json").exists():
+        check_version(folder, read_json(folder / "state.json"))
+    if trained and not path.exists():
+        raise ValueError(
+            f"{folder} must have the config.json that its run was begun with. It is missing: "
+            "restore it, give the run another name with `--run`, or delete that folder."
+        )
     if not path.exists():
-        write_json(path, wanted)
+        _begin(folder, wanted)
         return
     defaults = {field.name: _plain(field.default) for field in dataclasses.fields(flags)}
-    found = {**defaults, **read_json(path)}
+    begun = {**defaults, **read_json(path)}
     changed = [
-        f"--{name.replace('_', '-')} was {found.get(name)!r}, is {wanted.get(name)!r}"
-        for name in sorted({*found, *wanted})
-        if found.get(name) != wanted.get(name) and name not in free
+        f"--{name.replace('_', '-')} was {begun.get(name)!r}, is {wanted.get(name)!r}"
+        for name in sorted({*begun, *wanted})
+        if begun.get(name) != wanted.get(name) and name not in free
     ]
-    if changed and not _trained(folder):
-        for left in folder.glob("*.json"):  # a vocabulary, too, is of the flags
-            left.unlink(missing_ok=True)
-        write_json(path, wanted)
+    if changed and not trained:
+        _begin(folder, wanted)
     elif changed:
         raise ValueError(
             f"{folder} holds a run with other flags: {'; '.join(changed)}. Give the run another "
@@ -163,9 +177,98 @@ def open_run(folder: Path, flags: Any, free: Collection[str] = ()) -> None:
         )
 
 
-def _trained(folder: Path) -> bool:
-    """Whether there is anything in a run's folder that took time to make."""
-    return (folder / "metrics.json").exists() or any(folder.rglob("checkpoints/*"))
+def _begin(folder: Path, flags: Mapping[str, Any]) -> None:
+    """Writes the flags of a run that has trained nothing; what was kept of others goes."""
+    for path in [*folder.glob("kept/*"), *folder.glob("*.json")]:
+        path.unlink(missing_ok=True)
+    write_json(folder / "config.json", flags)
+
+
+def check_version(folder: Path, state: Any) -> None:
+    """Raises ValueError where a run's state.json is of another version than this code reads."""
+    version = state.get("version", "0.1") if isinstance(state, dict) else "unknown"
+    if version != VERSION:
+        raise ValueError(
+            f"{folder} must hold a run of version {VERSION}. Got one of version {version}, which "
+            f"version {version} of this project resumes and exports (its exported models work with "
+            "this one): use that, give the run another name with `--run`, or delete the folder."
+        )
+
+
+# What says what a run is. One rule: written once, compared when the run goes on, digested.
+
+
+def keep(run: Path, name: str, value: Any) -> None:
+    """Writes what the run's weights mean; where the run goes on, it must be the same.
+
+    Args:
+        run: the run's folder.
+        name: such as "vocabulary".
+        value: what JSON can hold, or a dict of arrays.
+
+    Raises:
+        ValueError: the run was begun with another value: the data are no longer the same.
+    """
+    if not distribution.is_chief():
+        return
+    arrays = isinstance(value, dict) and all(isinstance(v, np.ndarray) for v in value.values())
+    path = run / "kept" / f"{name}.{'npz' if arrays and value else 'json'}"
+    if not path.exists():
+        if path.suffix == ".npz":
+            write_atomically(path, lambda file: np.savez_compressed(file, **value))
+        else:
+            write_json(path, value)
+    elif not _equal(kept(run, name), value):
+        raise ValueError(
+            f"The data must be those that {run} was begun with. Got another {name}: restore them, "
+            "give the run another name with `--run`, or delete that folder."
+        )
+
+
+def kept(run: Path, name: str) -> Any:
+    """What `keep` wrote under a name.
+
+    Raises:
+        ValueError: it is not there, or cannot be read.
+    """
+    path = run / "kept" / f"{name}.json"
+    if path.exists():
+        return read_json(path)
+    try:
+        with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
+            return dict(arrays)
+    except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(
+            f"{path.with_suffix('')} must be as the run wrote it. It cannot be read: {error}."
+        ) from error
+
+
+def _equal(one: Any, other: Any) -> bool:
+    if isinstance(other, dict) and set(map(type, other.values())) == {np.ndarray}:
+        return set(one) == set(other) and all(np.array_equal(one[k], other[k]) for k in one)
+    return json_digest(one) == json_digest(other)
+
+
+def kept_digests(run: Path) -> dict[str, str]:
+    """sha256 of config.json and of each file that `keep` wrote."""
+    files = [*run.glob("config.json"), *sorted(run.glob("kept/*.*"))]
+    return {file.relative_to(run).as_posix(): file_digest(file) for file in files}
+
+
+def check_kept(run: Path, digests: Mapping[str, str]) -> None:
+    """Compares the kept files with what the run's state lists.
+
+    Raises:
+        ValueError: a file is altered, missing, or new.
+    """
+    there = kept_digests(run)
+    for name in sorted({*there, *digests}):
+        if there.get(name) != digests.get(name):
+            raise ValueError(
+                f"{run / name} must be what the run was begun with. It is altered or missing: "
+                f"restore it, give the run another name with `--run`, or delete {run} to train "
+                "anew."
+            )
 
 
 def save_variables(path: Path, variables: Mapping[str, list[keras.Variable]]) -> str:

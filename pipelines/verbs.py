@@ -3,102 +3,38 @@
 import contextlib
 import dataclasses
 import json
-import resource
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from pipelines import distribution, exporting, runs, training
-from pipelines.flags import EvaluateFlags, ExportFlags, PredictFlags, TrainFlags
-from pipelines.rest import launch
+from pipelines import distribution, exporting, report, runs, training
+from pipelines.contract import Evaluation, Pipeline
+from pipelines.flags import EvaluateFlags, ExportFlags, PredictFlags, TrainFlags, check_bounds
+from pipelines.machine import machine, peak_memory, set_precision
+from pipelines.server import launch
 
 PATHS = ("data_dir", "runs_dir", "cache_dir")  # flags that say where things lie on one machine
-ANY_TIME = ("strategy",)  # flags that a run may go on without
-
-
-@dataclass(frozen=True)
-class Export:
-    """What a pipeline hands over to be saved: see `exporting.write_saved_model`."""
-
-    module: Any
-    signatures: Mapping[str, Callable]
-    warmup: list[tuple[str, Mapping[str, object]]]
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Metrics, and what the report shows beside them (the pipeline's own)."""
-
-    metrics: Mapping[str, float]
-    details: Any = None
-
-
-@dataclass(frozen=True)
-class Pipeline:
-    """What one task must answer.
-
-    Attributes:
-        name: the task, as in `python -m pipelines.<name>`.
-        summary: one line for the usage text.
-        train_flags: a frozen dataclass over TrainFlags.
-        train_presets: data set -> flags that were measured on it.
-        prepare: flags, run folder -> the training Task (and its data).
-        export: flags, run folder -> Export of the run's best weights.
-        evaluate: loaded SavedModel, flags -> Evaluation on that data set and split.
-        predict: loaded SavedModel, flags -> lines to print.
-        report: run folder, history, Evaluation -> writes run/report.html.
-        card: flags, what metrics.json holds (fewer before it is measured) -> the model card's text.
-        test_split: flags -> the split that `train` measures at its end.
-        folder: flags of any verb -> the model's folder under saved_models/. Default: the task.
-        evaluate_flags, predict_flags, export_flags: more flags than the shared ones, where needed.
-    """
-
-    name: str
-    summary: str
-    train_flags: type[TrainFlags]
-    train_presets: Mapping[str, TrainFlags]
-    prepare: Callable[[TrainFlags, Path], training.Task]
-    export: Callable[[TrainFlags, Path], Export]
-    evaluate: Callable[[Any, EvaluateFlags], Evaluation]
-    predict: Callable[[Any, PredictFlags], Iterable[str]]
-    report: Callable[[Path, TrainFlags, Mapping[str, list[float]], Evaluation], None]
-    card: Callable[[TrainFlags, Mapping[str, Any]], str]
-    test_split: Callable[[TrainFlags], str] = lambda flags: "test"
-    folder: Callable[[Any], str] | None = None
-    evaluate_flags: type[EvaluateFlags] = EvaluateFlags
-    predict_flags: type[PredictFlags] = PredictFlags
-    export_flags: type[ExportFlags] = ExportFlags
-
-    def model_folder(self, flags: Any) -> str:
-        """The name under saved_models/ of the model that flags speak of."""
-        return self.name if self.folder is None else self.folder(flags)
-
-    def flags(self) -> dict[str, type]:
-        """Verb -> the dataclass of its flags."""
-        return {
-            "train": self.train_flags,
-            "evaluate": self.evaluate_flags,
-            "predict": self.predict_flags,
-            "export": self.export_flags,
-            "serve": launch.ServeFlags,
-        }
-
-    def presets(self, verb: str) -> Mapping[str, TrainFlags]:
-        """Data set -> default flags of a verb."""
-        return self.train_presets if verb == "train" else {}
+# Flags that a run may go on without: they are no part of what it is.
+ANY_TIME = ("strategy", "callback", "runs_dir", "cache_dir")
 
 
 def train(pipeline: Pipeline, flags: TrainFlags) -> None:
-    """Data -> model -> fit -> best checkpoint -> export -> evaluate -> report."""
+    """Data -> model -> fit -> best checkpoint -> export -> evaluate -> report.
+
+    Raises:
+        ValueError: a flag is out of its bounds or contradicts another; the data cannot be used.
+    """
+    check_bounds(flags)
+    pipeline.check(flags)
     run = flags.runs_dir / pipeline.name / (flags.run or flags.dataset)
     distribution.start(flags.strategy)
     with runs.only_writer(run) if distribution.is_chief() else contextlib.nullcontext():
-        runs.open_run(run, flags, ANY_TIME)
+        if distribution.is_chief():
+            runs.open_run(run, flags, ANY_TIME)
         if (run / "metrics.json").exists():
             print(f"{run} is complete; `--run NAME` begins another.\n")
             print(json.dumps(runs.read_json(run / "metrics.json"), indent=2))
@@ -106,7 +42,7 @@ def train(pipeline: Pipeline, flags: TrainFlags) -> None:
         started = time.monotonic()
         keras.utils.set_random_seed(flags.seed)
         set_precision(flags.mixed_precision)
-        progress = training.fit(pipeline.prepare(flags, run), run)
+        progress = training.fit(pipeline.trainer(flags, run), run, flags.callback)
         if keras.backend.backend() != "tensorflow":
             print(
                 "Trained. Only TensorFlow exports: the same command without KERAS_BACKEND and "
@@ -140,7 +76,7 @@ def _finish(
         "peak_memory": peak_memory(),
         "machine": machine(),
     }
-    pipeline.report(run, flags, progress.history, evaluation)
+    _write_report(pipeline, flags, run, progress, evaluation)
     card = pipeline.card(flags, metrics)
     runs.write_atomically(model_dir.parent / "README.md", lambda f: f.write(card.encode()))
     runs.write_json(run / "metrics.json", metrics)  # last: now the run is complete
@@ -149,6 +85,7 @@ def _finish(
 
 def evaluate(pipeline: Pipeline, flags: EvaluateFlags) -> None:
     """Loads a SavedModel and measures its answers."""
+    check_bounds(flags)
     model, folder = exporting.load_saved_model(flags.model or default_model(pipeline, flags))
     evaluation = pipeline.evaluate(model, complete(flags, folder))
     _print_table(evaluation.metrics)
@@ -157,12 +94,13 @@ def evaluate(pipeline: Pipeline, flags: EvaluateFlags) -> None:
     if flags.update_card:
         made = runs.read_json(folder / exporting.RUN)
         measured = {**made, "metrics": evaluation.metrics, "machine": machine()}
-        card = pipeline.card(from_json(pipeline.train_flags, made["flags"]), measured)
+        card = pipeline.card(from_json(pipeline, made["flags"]), measured)
         runs.write_atomically(folder.parent / "README.md", lambda f: f.write(card.encode()))
 
 
 def predict(pipeline: Pipeline, flags: PredictFlags) -> None:
     """Prints one answer a line, in the order of the inputs."""
+    check_bounds(flags)
     model, _ = exporting.load_saved_model(flags.model or default_model(pipeline, flags))
     for line in pipeline.predict(model, flags):
         print(line, flush=True)
@@ -170,16 +108,17 @@ def predict(pipeline: Pipeline, flags: PredictFlags) -> None:
 
 def export(pipeline: Pipeline, flags: ExportFlags) -> None:
     """Copies a complete run's best weights into a new version for serving."""
+    check_bounds(flags)
     run = flags.runs_dir / pipeline.name / flags.run
     if not (run / "metrics.json").exists():
         raise ValueError(f"`--run` must name a complete run. Got {run}: train it to its end first.")
-    made_with = from_json(pipeline.train_flags, runs.read_json(run / "config.json"))
+    made_with = from_json(pipeline, runs.read_json(run / "config.json"))
     changes = {
         name: value
         for name, value in vars(flags).items()
         if hasattr(made_with, name) and name not in ("run", "runs_dir") and value is not None
     }
-    train_flags = replace(made_with, **changes)
+    train_flags = dataclasses.replace(made_with, **changes)
     folder = flags.saved_models / pipeline.model_folder(train_flags)
     measured = runs.read_json(run / "metrics.json")
     if changes:  # the run's metrics hold for the model that the run exported, not for this one
@@ -227,6 +166,25 @@ def _measure(pipeline: Pipeline, flags: TrainFlags, model_dir: Path) -> Evaluati
     return pipeline.evaluate(model, shared)
 
 
+def _write_report(
+    pipeline: Pipeline,
+    flags: TrainFlags,
+    run: Path,
+    progress: training.Progress,
+    evaluation: Evaluation,
+) -> None:
+    """Metrics and curves, the task's own sections, and what made the run."""
+    curves = report.figure(report.curves_figure(progress.history), "curves by epoch")
+    sections = [
+        report.Section("Metrics", [report.metrics_table({"measured split": evaluation.metrics})]),
+        report.Section("Curves", [curves]),
+        *pipeline.report(flags, evaluation),
+        report.Section("Configuration", [report.fields_table(runs.flags_to_json(flags))]),
+    ]
+    title = f"{pipeline.name.replace('_', ' ').capitalize()}: {flags.dataset}"
+    report.write_report(run / "report.html", title, sections)
+
+
 def _print_table(metrics: Mapping[str, float]) -> None:
     print()
     for name, value in metrics.items():
@@ -246,54 +204,30 @@ def complete(flags: EvaluateFlags, folder: Path) -> EvaluateFlags:
     return type(flags)(**{**vars(flags), "dataset": made_from["flags"]["dataset"]})
 
 
-def from_json(flag_type: type, values: Mapping[str, Any]):
-    """A flags dataclass from config.json or run.json; a flag younger than the file has its default.
+def from_json(pipeline: Pipeline, values: Mapping[str, Any]) -> TrainFlags:
+    """Training flags from config.json or run.json.
+
+    A flag younger than the file has its default; one that there is no more is passed over where it
+    stood at the value at which it did nothing.
 
     Raises:
-        ValueError: the file holds a flag that there is no more; names it.
+        ValueError: the file holds a flag that there is no more, and that did something; names it.
     """
-    unknown = sorted(set(values) - {field.name for field in dataclasses.fields(flag_type)})
+    flag_type = pipeline.train_flags
+    names = {field.name for field in dataclasses.fields(flag_type)}
+    former = {name for name, off in pipeline.former_flags.items() if values.get(name) == off}
+    unknown = sorted(set(values) - names - former)
     if unknown:
         raise ValueError(
             f"The flags of a run must be those of this version. Got {', '.join(unknown)}, which it "
             "does not know: use the version that the run was made with, or train anew."
         )
     return flag_type(
-        **{
-            name: Path(value) if name in PATHS and value is not None else value
-            for name, value in values.items()
-        }
+        **{name: _from_json(name, value) for name, value in values.items() if name in names}
     )
 
 
-def set_precision(mixed: bool) -> None:
-    """float32, or the 16 bits that the device at hand is fast at."""
-    if mixed:
-        import tensorflow as tf
-
-        gpu = bool(tf.config.list_physical_devices("GPU"))
-        keras.config.set_dtype_policy("mixed_float16" if gpu else "mixed_bfloat16")
-
-
-def peak_memory() -> int:
-    """The most that this process has held at once, in bytes (Linux)."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def machine() -> str:
-    """One line on what made a number: processor, cores, GPU, library versions."""
-    import os
-    import platform
-
-    import tensorflow as tf
-
-    names = [
-        line.partition(":")[2].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ]
-    gpus = [device.name for device in tf.config.list_physical_devices("GPU")]
-    return (
-        f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores, "
-        f"GPU: {', '.join(gpus) or 'none'}, TensorFlow {tf.__version__}, Keras {keras.__version__}"
-    )
+def _from_json(name: str, value: Any) -> Any:
+    if name in PATHS and value is not None:
+        return Path(value)
+    return tuple(value) if isinstance(value, list) else value

@@ -1,29 +1,40 @@
-"""Sentiment data: `read("demo", "train")` and its likes; README.md has a card for each.
+"""Sentiment data: `load("demo", "train")` and its likes; README.md has a card for each.
 
-A source is one file here with a function `read(split, ...) -> Reviews`.
+A source is one file here with a function `read(split, ...) -> Reviews` where the source is known to
+be small, or `stream(split, ...)`, which reads one record at a time.
 """
 
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from datasets.choices import check_choice
 from datasets.sentiment import csv_file, demo, imdb, imdb_reviews
 from datasets.sentiment.cleaning import CLEANING, clean
+from datasets.sentiment.csv_file import OPTIONS as CSV_OPTIONS
 from datasets.sentiment.overlap import warn_overlap
 from datasets.sentiment.reviews import UNLABELLED, Reviews
 
 DATASETS = ("demo", "imdb", "imdb_reviews", "csv")
 SPLITS = ("train", "dev", "test", "unlabelled")
-CSV_OPTIONS = ("text_column", "label_column", "delimiter", "encoding", "quoting", "header")
+CHUNK = 1000  # records that pass from Python to TensorFlow at a time
+
+_SPEC = {
+    "id": tf.TensorSpec([None], tf.string),
+    "text": tf.TensorSpec([None], tf.string),
+    "label": tf.TensorSpec([None], tf.int32),
+}
 
 __all__ = [
-    "CLEANING", "CSV_OPTIONS", "DATASETS", "SPLITS", "UNLABELLED", "Reviews", "clean", "load",
-    "read", "warn_overlap",
+    "CLEANING", "CSV_OPTIONS", "DATASETS", "SPLITS", "UNLABELLED", "Reviews", "clean",
+    "label_names", "load", "raw_files", "warn_overlap",
 ]  # fmt: skip
 
 
-def read(
+def load(
     dataset: str,
     split: str,
     data_dir: Path | str | None = None,
@@ -31,8 +42,8 @@ def read(
     seed: int = 0,
     limit: int | None = None,
     **options,
-) -> Reviews:
-    """The reviews of one split, raw, in an order that is always the same.
+) -> tf.data.Dataset:
+    """The reviews of one split, raw, one at a time, in an order that is always the same.
 
     Args:
       dataset: `demo`, `imdb`, `imdb_reviews` or `csv`.
@@ -42,13 +53,49 @@ def read(
       seed: which reviews `demo` draws and which films `imdb` holds out for dev. The splits of a
         `csv` do not depend on it: a model tested with another seed must not meet its own training.
       limit: at most this many reviews, of all labels alike; None for all.
-      **options: of `csv` (`csv_file.read` explains them): `text_column`, `label_column`,
+      **options: of `csv` (`csv_file.stream` explains them): `text_column`, `label_column`,
         `delimiter`, `encoding`, `quoting`, `header`. None, for any of them, is to find it out.
+
+    Returns:
+      Records of `id <string>[]`, where a review stands in its source, `text <string>[]` and
+      `label <int32>[]`, an index into `label_names`.
 
     Raises:
       ValueError: an unknown name, split or option; files that are not there, not in the layout
         expected, or too broken; a split that the source does not have.
     """
+    _check(dataset, split, data_dir, limit, options)
+    if dataset == "csv":
+        records = csv_file.stream(split, data_dir, limit, **options)
+    else:
+        reviews = _read(dataset, split, data_dir, seed)
+        reviews = reviews if limit is None else reviews.first(limit)
+        records = lambda: zip(reviews.ids, reviews.texts, reviews.labels, strict=True)  # noqa: E731
+    return tf.data.Dataset.from_generator(
+        lambda: _chunks(records), output_signature=_SPEC
+    ).unbatch()
+
+
+def label_names(dataset: str, data_dir: Path | str | None = None, **options) -> tuple[str, ...]:
+    """The labels' names in the order of their numbers."""
+    check_choice("dataset", dataset, DATASETS)
+    return csv_file.label_names(data_dir, **options) if dataset == "csv" else imdb.NAMES
+
+
+def raw_files(dataset: str, data_dir: Path | str | None = None) -> list[Path]:
+    """The files, or folders of files, that a source reads: what a digest of the data is made of."""
+    if dataset == "csv":
+        return list(csv_file.files(data_dir).values())
+    return imdb.files(data_dir) if dataset == "imdb" else []
+
+
+def _read(dataset: str, split: str, data_dir, seed: int) -> Reviews:
+    if dataset == "demo":
+        return demo.read(split, seed=seed)
+    return (imdb if dataset == "imdb" else imdb_reviews).read(split, data_dir, seed=seed)
+
+
+def _check(dataset, split, data_dir, limit, options) -> None:
     check_choice("dataset", dataset, DATASETS)
     check_choice("split", split, SPLITS)
     for option, value in options.items():
@@ -61,32 +108,20 @@ def read(
         raise ValueError(f"`limit` must be a positive integer or None. Got {limit!r}.")
     if split == "unlabelled" and dataset in ("demo", "csv"):
         raise ValueError(f"`{dataset}` has no split `unlabelled`: only imdb and imdb_reviews have.")
-    if dataset == "demo":
-        if data_dir is not None:
-            raise ValueError(
-                "`data_dir` must be None for `demo`, which composes its reviews and reads no files "
-                f"(`csv` loads your own). Got {str(data_dir)!r}."
-            )
-        reviews = demo.read(split, seed=seed)
-    elif dataset == "csv":
-        reviews = csv_file.read(split, data_dir, **options)
-    else:
-        source = imdb if dataset == "imdb" else imdb_reviews
-        reviews = source.read(split, data_dir, seed=seed)
-    return reviews if limit is None else reviews.first(limit)
+    if dataset == "demo" and data_dir is not None:
+        raise ValueError(
+            "`data_dir` must be None for `demo`, which composes its reviews and reads no files "
+            f"(`csv` loads your own). Got {str(data_dir)!r}."
+        )
 
 
-def load(
-    dataset: str,
-    split: str,
-    data_dir: Path | str | None = None,
-    *,
-    seed: int = 0,
-    limit: int | None = None,
-    **options,
-) -> tf.data.Dataset:
-    """`read`'s reviews, one `{"text": <string>[], "label": <int32>[]}` each, raw and in order."""
-    reviews = read(dataset, split, data_dir, seed=seed, limit=limit, **options)
-    return tf.data.Dataset.from_tensor_slices(
-        {"text": tf.constant(reviews.texts, tf.string), "label": reviews.labels}
-    )
+def _chunks(records: Callable[[], Iterator[tuple[str, str, int]]]) -> Iterator[dict]:
+    rows = iter(records())
+    while chunk := list(islice(rows, CHUNK)):
+        ids, texts, labels = zip(*chunk, strict=True)
+        # Bytes of a user's file may have reached a string as lone surrogates.
+        yield {
+            "id": [name.encode("utf-8", "surrogatepass") for name in ids],
+            "text": [text.encode("utf-8", "surrogatepass") for text in texts],
+            "label": np.array(labels, np.int32),
+        }

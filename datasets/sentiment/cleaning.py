@@ -43,9 +43,18 @@ def clean(text: str) -> str:
     return text
 
 
+def is_blank(text: str) -> bool:
+    """Whether the cleaned text is empty."""
+    if "&" not in text and "<" not in text and text[:64].isascii() and text[:64].strip():
+        return False  # a letter that `clean` does not touch; the rest need not be looked at
+    return not clean(text)
+
+
 def words(text: str) -> list[str]:
     """The words of the cleaned text in lower case, without punctuation: for comparing texts."""
-    return re.findall(r"\w+", clean(text).casefold().replace("'", ""))
+    # Without tags and entities, all that `clean` would change is no word anyway.
+    plain = text if "&" not in text and "<" not in text else clean(text)
+    return re.findall(r"\w+", plain.casefold().replace("'", ""))
 
 
 def share_of(text: str, seed: int | None = None) -> int:

@@ -11,10 +11,12 @@ import io
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
 
 DELIMITERS = ("\t", ";", ",", "|")
 # How a field is written that holds the delimiter, a quotation mark or a line break.
@@ -24,6 +26,8 @@ QUOTING = {
     # \"; doubled ones too, for without them Python's reader takes whatever follows a closing mark
     "backslash": {"quoting": csv.QUOTE_MINIMAL, "doublequote": True, "escapechar": "\\"},
 }
+
+LONGEST = 2**24  # letters of a field; a longer one is not in the file's quoting
 
 _BROKEN = re.compile("[\udc80-\udcff]")
 _SAMPLE = 2**20  # letters from the start, from which delimiter and quoting are found
@@ -38,8 +42,8 @@ class Row(NamedTuple):
     fields: list[str] | None  # None: not in the file's quoting
 
 
-def read_text(path: Path, encoding: str | None = None) -> str:
-    """The file's text; what is not in its encoding becomes lone surrogates (U+DC80 to U+DCFF).
+def find_encoding(path: Path, encoding: str | None = None) -> str:
+    """The file's encoding, as named or found, by one pass over its bytes.
 
     With `encoding` None: by the byte-order mark; else UTF-8, unless more than half of the letters
     beyond ASCII are broken: then cp1252 (which has all of latin-1's printed letters).
@@ -47,7 +51,6 @@ def read_text(path: Path, encoding: str | None = None) -> str:
     Raises:
       ValueError: an unknown `encoding`; or the bytes are not text in it (many zero bytes).
     """
-    raw = path.read_bytes()
     if encoding is not None:
         try:
             codecs.lookup(encoding)
@@ -56,54 +59,87 @@ def read_text(path: Path, encoding: str | None = None) -> str:
                 "`encoding` must be one that Python knows (utf-8, cp1252, utf-16, ...). "
                 f"Got {encoding!r}."
             ) from error
-        text = _decode(raw, encoding)
-    elif raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        text = _decode(raw, "utf-16")
     else:
-        text = _decode(raw, "utf-8")
-        beyond = len(text) - len(text.encode("ascii", "ignore"))
-        if 2 * broken_letters(text) > beyond:
-            text = _decode(raw, "cp1252")
-            _LOG.warning("%s is not UTF-8: read as cp1252. `encoding` names another.", path)
-    if 10 * text.count("\0") > len(text):
+        with path.open("rb") as file:
+            mark = file.read(2)
+        wide = mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        encoding = "utf-16" if wide else "utf-8-sig"
+    letters, beyond, broken, zeros = _count_letters(path, encoding)
+    if encoding == "utf-8-sig" and 2 * broken > beyond:
+        encoding = "cp1252"
+        _LOG.warning("%s is not UTF-8: read as cp1252. `encoding` names another.", path)
+    if 10 * zeros > letters:
         raise ValueError(f"{path} is not text, or `encoding` must be named (utf-16-le, say).")
-    return text.removeprefix("\ufeff").replace("\0", "")
+    return encoding
 
 
-def _decode(raw: bytes, encoding: str) -> str:
+def _count_letters(path: Path, encoding: str) -> tuple[int, int, int, int]:
+    """Letters of the file in an encoding: all, those beyond ASCII, the broken ones, and zeros."""
+    counts = np.zeros(4, np.int64)
+    with open(path, encoding=encoding, errors=_ESCAPE, newline="") as file:
+        while text := file.read(2**22):
+            beyond = 0 if text.isascii() else len(text) - len(text.encode("ascii", "ignore"))
+            broken = broken_letters(text) if beyond else 0
+            counts += (len(text), beyond, broken, text.count("\0"))
+    return tuple(counts.tolist())
+
+
+def _escape(error: UnicodeDecodeError) -> tuple[str, int]:
+    """A broken byte as a lone surrogate; of encodings of several bytes it cannot always be."""
     try:
-        return raw.decode(encoding, errors="surrogateescape")
-    except UnicodeDecodeError:  # in encodings of several bytes, a broken one cannot always escape
-        return raw.decode(encoding, errors="replace").replace("\ufffd", "\udcff")
+        return codecs.lookup_error("surrogateescape")(error)
+    except UnicodeError:
+        return "\udcff", error.end
+
+
+_ESCAPE = "datasets.sentiment.escape"
+codecs.register_error(_ESCAPE, _escape)
+
+
+def read_head(path: Path, encoding: str) -> tuple[str, bool]:
+    """The first letters of a file, from which its layout is found; whether that is all of it."""
+    with open(path, encoding=encoding, errors=_ESCAPE, newline="") as file:
+        text = file.read(_SAMPLE)
+        whole = not file.read(1)
+    return text.removeprefix("\ufeff").replace("\0", ""), whole
+
+
+def read_rows(path: Path, encoding: str, delimiter: str, quoting: str) -> Iterator[Row]:
+    """All rows of a file but blank lines, one at a time; what is broken has lone surrogates."""
+    with open(path, encoding=encoding, errors=_ESCAPE, newline="") as file:
+        yield from rows(_lines(file), delimiter, quoting)
+
+
+def _lines(file: Iterable[str]) -> Iterator[str]:
+    for number, line in enumerate(file):
+        yield (line.removeprefix("\ufeff") if number == 0 else line).replace("\0", "")
 
 
 def broken_letters(text: str) -> int:
-    """How many letters of `text`, as `read_text` gave it, were not in the file's encoding."""
+    """How many letters of `text`, as `read_rows` gives it, were not in the file's encoding."""
     return len(_BROKEN.findall(text))
 
 
-def rows(text: str, delimiter: str, quoting: str) -> Iterator[Row]:
+def rows(lines: Iterable[str], delimiter: str, quoting: str) -> Iterator[Row]:
     """All rows but blank lines. After one that is not in the quoting, reads on at the next line."""
-    reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=delimiter, strict=True, **QUOTING[quoting]
-    )
-    with _fields_of_any_size(len(text)):
-        while True:
-            before = reader.line_num
-            try:
+    reader = csv.reader(iter(lines), delimiter=delimiter, strict=True, **QUOTING[quoting])
+    while True:
+        before = reader.line_num
+        try:
+            with _long_fields():
                 fields = next(reader)
-            except StopIteration:
-                return
-            except csv.Error:
-                fields = None
-            if fields is None or any(field.strip() for field in fields):
-                yield Row(before + 1, reader.line_num - before, fields)
+        except StopIteration:
+            return
+        except csv.Error:
+            fields = None
+        if fields is None or any(field.strip() for field in fields):
+            yield Row(before + 1, reader.line_num - before, fields)
 
 
 @contextmanager
-def _fields_of_any_size(letters: int):
+def _long_fields():
     """The module's limit, 131,072 letters a field, holds for all of its readers: put it back."""
-    limit = csv.field_size_limit(max(letters, csv.field_size_limit()))
+    limit = csv.field_size_limit(LONGEST)
     try:
         yield
     finally:
@@ -111,9 +147,11 @@ def _fields_of_any_size(letters: int):
 
 
 def find_layout(
-    text: str, delimiter: str | None = None, quoting: str | None = None
+    text: str, whole: bool = True, delimiter: str | None = None, quoting: str | None = None
 ) -> tuple[str, str]:
     """`(delimiter, quoting)`, each as named or found: what leaves the fewest lines unread.
+
+    `text` is a file's head; where it is not the whole, its last row is cut off and does not count.
 
     A layout is better the larger the share of its lines that are rows of one and the same number of
     fields, two or more; among equals, the more such rows, then the more fields. So a quoting is not
@@ -134,7 +172,7 @@ def find_layout(
         for one in ([delimiter] if delimiter else DELIMITERS)
         for other in ([quoting] if quoting else QUOTING)
     ]
-    scores = {candidate: _score(text, *candidate) for candidate in candidates}
+    scores = {candidate: _score(text, whole, *candidate) for candidate in candidates}
     best = max(candidates, key=scores.get)  # the first among equals
     if not scores[best][1]:
         tried = " ".join(map(repr, [delimiter] if delimiter else DELIMITERS))
@@ -145,10 +183,10 @@ def find_layout(
     return best
 
 
-def _score(text: str, delimiter: str, quoting: str) -> tuple[float, int, int]:
+def _score(text: str, whole: bool, delimiter: str, quoting: str) -> tuple[float, int, int]:
     """(share of the sample's lines that are rows of the usual width, those rows, that width)."""
-    sample = list(rows(text[:_SAMPLE], delimiter, quoting))
-    if len(text) > _SAMPLE and len(sample) > 1:
+    sample = list(rows(io.StringIO(text, newline=""), delimiter, quoting))
+    if not whole and len(sample) > 1:
         sample.pop()  # cut off in the middle
     width = usual_width(sample)
     if width < 2:

@@ -71,6 +71,15 @@ def read(split: str, data_dir: Path | str | None, *, seed: int = 0) -> Reviews:
     return as_reviews([row[2:] for row in rows], NAMES)
 
 
+def files(data_dir: Path | str | None) -> list[Path]:
+    """Where train and dev are read from: the archive, or the unpacked folder; none if not there."""
+    root = Path(data_dir or "")
+    trees = [tree / "train" for tree in (root, root / "aclImdb")]
+    there = [path for path in trees if path.is_dir()]
+    there += [root / name for name in (_PUBLISHED, _ARCHIVES["train"]) if (root / name).is_file()]
+    return there[:1] if data_dir is not None else []
+
+
 def films_of(paths: Iterable[str], files: dict[str, str]) -> dict[str, str]:
     """The film (the address of its page) of each review, from the `urls_*` among `files`."""
     films = {}

@@ -4,10 +4,11 @@ import logging
 import zlib
 
 import numpy as np
+import tensorflow as tf
 
 from datasets.sentiment.cleaning import words
-from datasets.sentiment.reviews import Reviews
 
+MOST = 100_000  # texts of each side, which bounds time and memory
 SHINGLE = 5  # words
 ALIKE = 0.5  # share of shingles in common from which two reviews are near-duplicates
 
@@ -17,33 +18,39 @@ _EXAMPLES = 3
 _LOG = logging.getLogger(__name__)
 
 
-def warn_overlap(train: Reviews, held_out: Reviews) -> int:
-    """The number of held-out reviews that have a near-duplicate in training; logs a warning if any.
+def warn_overlap(train: tf.data.Dataset, held_out: tf.data.Dataset) -> int:
+    """The number of held-out texts that have a near-duplicate in training; logs a warning if any.
 
-    With S(a) the set of the runs of five words in review a (of all its words, if it has fewer),
-    lower case, punctuation aside, two reviews are near-duplicates if
+    With S(a) the set of the runs of five words in text a (of all its words, if it has fewer), lower
+    case, punctuation aside, two texts are near-duplicates if
 
         |S(a) & S(b)| / |S(a) | S(b)| >= 0.5
 
     (Broder, "On the resemblance and containment of documents", 1997; here exact, not sampled).
+
+    Args:
+        train, held_out: records of `id` and `text`; the first `MOST` of each are compared.
     """
-    held = [_shingles(text) for text in held_out.texts]
+    names, held = [], []
+    for record in held_out.take(MOST).as_numpy_iterator():
+        names.append(record["id"].decode())
+        held.append(_shingles(record["text"].decode("utf-8", "surrogatepass")))
     owners = np.repeat(np.arange(len(held)), [len(shingles) for shingles in held])
     shingles = np.concatenate([*held, np.zeros(0, np.uint64)])
     order = np.argsort(shingles, kind="stable")
     shingles, owners = shingles[order], owners[order]
-    nearest: dict[int, int] = {}  # held-out review -> a training review that is like it
-    for start in range(0, len(train), _BLOCK):
-        block = [_shingles(text) for text in train.texts[start : start + _BLOCK]]
-        for one, other in _candidates(block, shingles, owners, len(held)):
-            if other not in nearest and _resemblance(block[one], held[other]) >= ALIKE:
-                nearest[other] = start + one
+    nearest: dict[int, str] = {}  # held-out text -> id of a training text that is like it
+    for records in train.take(MOST).batch(_BLOCK).as_numpy_iterator():
+        block = [_shingles(text.decode("utf-8", "surrogatepass")) for text in records["text"]]
+        for place, other in _candidates(block, shingles, owners, len(held)):
+            if other not in nearest and _resemblance(block[place], held[other]) >= ALIKE:
+                nearest[other] = records["id"][place].decode()
     if nearest:
-        pairs = [f"{held_out.ids[a]} ~ {train.ids[b]}" for a, b in sorted(nearest.items())]
-        more = "; ..." if len(pairs) > _EXAMPLES else ""
+        pairs = [f"{names[a]} ~ {b}" for a, b in sorted(nearest.items())[:_EXAMPLES]]
+        more = "; ..." if len(nearest) > _EXAMPLES else ""
         _LOG.warning(
             "%d of %d held-out reviews have a near-duplicate in training: %s%s",
-            *(len(nearest), len(held_out), "; ".join(pairs[:_EXAMPLES]), more),
+            *(len(nearest), len(held), "; ".join(pairs), more),
         )
     return len(nearest)
 

@@ -35,18 +35,23 @@ class Reviews:
         )
 
     def first(self, limit: int) -> "Reviews":
-        """At most `limit` reviews, in the source's order, of all labels alike.
+        """At most `limit` reviews, in the source's order, of all labels alike: see `first`."""
+        return self.select(first(self.labels, limit))
 
-        The files of most sources are sorted by label, so the first ones would all be of one. Each
-        label gives its first, then each its second, and so on:
 
-            labels 0 0 0 0 1 1, limit 4  ->  reviews 0, 1, 4, 5
-        """
-        turn = np.empty(len(self), np.int64)  # which of its label a review is: 0, 1, 2, ...
-        for label in np.unique(self.labels):
-            places = np.flatnonzero(self.labels == label)
-            turn[places] = np.arange(len(places))
-        return self.select(np.sort(np.argsort(turn, kind="stable")[:limit]))
+def first(labels: np.ndarray, limit: int) -> np.ndarray:
+    """Places of at most `limit` records, rising, of all labels alike.
+
+    The files of most sources are sorted by label, so the first ones would all be of one. Each
+    label gives its first, then each its second, and so on:
+
+        labels 0 0 0 0 1 1, limit 4  ->  places 0, 1, 4, 5
+    """
+    turn = np.empty(len(labels), np.int64)  # which of its label a record is: 0, 1, 2, ...
+    for label in np.unique(labels):
+        places = np.flatnonzero(labels == label)
+        turn[places] = np.arange(len(places))
+    return np.sort(np.argsort(turn, kind="stable")[:limit])
 
 
 def as_reviews(rows: list[tuple[str, str, int]], names: tuple[str, ...]) -> Reviews:

@@ -12,7 +12,8 @@ from pipelines.captioning.flags import Train
 from pipelines.captioning.inputs import Inputs
 from pipelines.captioning.learning import SelfCritical
 from pipelines.captioning.metrics import tokenize_for_metrics
-from pipelines.learning import SmoothedCrossentropy, WarmupCosine
+from pipelines.losses import SmoothedCrossentropy
+from pipelines.schedules import WarmupCosine
 from zoo.encoders import learn
 from zoo.models.captioner import Captioner
 

@@ -11,7 +11,8 @@ from datasets.text.streams import streams
 from pipelines import runs
 from pipelines.charlm.data import UNKNOWN, Vocabulary
 from pipelines.charlm.flags import Train
-from pipelines.learning import SmoothedCrossentropy, WarmupCosine
+from pipelines.losses import SmoothedCrossentropy
+from pipelines.schedules import WarmupCosine
 from pipelines.training import as_graph
 from zoo.models.char_lm import CharLM
 

@@ -33,7 +33,7 @@ _BOX = (0.62, 0.42)  # width and height, where steps lie 1 apart
 
 
 class Step(NamedTuple):
-    """One step of a drawn sequence: what goes in and what comes out; None where there is none."""
+    """A step of a drawn sequence; None stands for no input, or no output."""
 
     input: str | None
     output: str | None
@@ -48,7 +48,7 @@ def panels(rows: int, columns: int, width: float, height: float) -> Iterator[tup
 
 
 def picture(drawing: Figure, alt: str) -> Html:
-    """The figure for the report; `alt` says what it shows."""
+    """The figure for the report; `alt` describes it in words."""
     return Html(figure(drawing, alt).replace(_INK, "currentColor"))
 
 

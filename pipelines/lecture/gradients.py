@@ -1,4 +1,4 @@
-"""Gradients of a loss for whatever tensors it came through, by TensorFlow's tape."""
+"""Gradients of a loss for any tensors on its way, by TensorFlow's tape."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ Tensor = Any
 def gradients(
     forward: Callable[[], Tensor], loss: Callable[[Tensor], Tensor], sources: Sequence[Any]
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """What `forward` gives, and the gradients of its loss for `sources`.
+    """The output of `forward`, and the gradients of its loss for `sources`.
 
     Args:
         forward: () -> output. It may fill `sources` itself, with tensors made on the way.
@@ -33,5 +33,4 @@ def gradients(
         output = forward()
         value = loss(output)
     tensors = [s.value if isinstance(s, keras.Variable) else s for s in sources]
-    found = tape.gradient(value, tensors)
-    return output.numpy(), [g.numpy() for g in found]
+    return output.numpy(), [g.numpy() for g in tape.gradient(value, tensors)]

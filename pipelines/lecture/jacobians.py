@@ -40,11 +40,11 @@ def state_gradients(
     outputs = states[-1][:, : cell.units] @ readout
     g = np.zeros_like(states[-1])
     g[:, : cell.units] = _softmax_slope(outputs, y) @ readout.T
-    found = []
+    backwards = []
     for J in reversed(jacobians[1:]):
         g = np.einsum("na,nab->nb", g, J)
-        found.append(g)
-    steps = np.stack(found[::-1])
+        backwards.append(g)
+    steps = np.stack(backwards[::-1])
     parts = {"h": steps[..., : cell.units]}
     return {**parts, "C": steps[..., cell.units :]} if lstm else parts
 
@@ -62,8 +62,8 @@ def _lstm(weights, units, x):
     h = C = np.zeros((len(x), units))
     states, jacobians = [], []
     for x_t in np.moveaxis(x, 1, 0):
-        both = np.concatenate([h, x_t], axis=1)
-        f, i, c, o = (1 / (1 + np.exp(-(both @ weights[f"W_{gate}"]))) for gate in "fico")
+        h_and_x = np.concatenate([h, x_t], axis=1)
+        f, i, c, o = (1 / (1 + np.exp(-(h_and_x @ weights[f"W_{gate}"]))) for gate in "fico")
         slopes = {"f": C * f * (1 - f), "i": c * i * (1 - i), "c": i * c * (1 - c)}
         C = f * C + i * c
         a = np.tanh(C)

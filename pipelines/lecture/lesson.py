@@ -1,9 +1,9 @@
-"""What a lesson is, and how its result is shown, kept, and put into the one report of all lessons.
+"""A lesson and its result: shown, kept, and put into the report of all lessons.
 
 <folder>/
     lessons/<name>.json   flags, findings and numbers of the lesson's last run
     lessons/<name>.html   its section of the report
-    report.html           the sections of all lessons that were run, in the lecture's order
+    report.html           the sections of all lessons run so far, in the lecture's order
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from pipelines import runs
 from pipelines.report import Html, Section, escape, table, write_report
-from pipelines.verbs import machine
+from pipelines.machine import machine
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,11 @@ class LessonFlags:
 
 
 class Finding(NamedTuple):
-    """One claim, and what was measured.
+    """A claim of the lecture beside a measurement.
 
-    claim: what the lecture says, in a sentence.
-    measured: the numbers that bear on it, in a sentence.
-    holds: whether they bear it out.
+    claim: in a sentence.
+    measured: the numbers that bear on the claim, in a sentence.
+    holds: whether the numbers bear it out.
     """
 
     claim: str
@@ -41,12 +41,12 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True)
 class Result:
-    """What a lesson found.
+    """The result of a lesson.
 
-    findings: claims with what was measured.
-    numbers: everything measured, as JSON values.
+    findings: claims beside measurements.
+    numbers: all measurements, as JSON values.
     blocks: of the report: strings (paragraphs) and `Html`.
-    notes: what a reader of the numbers must know.
+    notes: limits and conditions of the numbers, for their reader.
     """
 
     findings: Sequence[Finding]
@@ -68,7 +68,11 @@ class Lesson(NamedTuple):
 
 
 def check_at_least(flags: LessonFlags, **least: float) -> None:
-    """Raises a ValueError for a flag, or one of a tuple's values, that is below its least value."""
+    """Checks the seed, and flags against their least values (each number of a tuple alone).
+
+    Raises:
+        ValueError: a number is too small, or a tuple is empty.
+    """
     if flags.seed < 0:
         raise ValueError(f"`seed` must be at least 0. Got {flags.seed}.")
     for name, smallest in least.items():
@@ -96,7 +100,7 @@ def show(result: Result, seconds: float) -> None:
 
 def write_lesson(lesson: Lesson, flags: LessonFlags, result: Result, seconds: float) -> None:
     """Writes the lesson's numbers and its section of the report."""
-    kept = {
+    record = {
         "lesson": lesson.name,
         "flags": runs.flags_to_json(flags),
         "seconds": round(seconds, 1),
@@ -105,7 +109,7 @@ def write_lesson(lesson: Lesson, flags: LessonFlags, result: Result, seconds: fl
         "notes": list(result.notes),
         "numbers": result.numbers,
     }
-    runs.write_json(flags.folder / "lessons" / f"{lesson.name}.json", kept)
+    runs.write_json(flags.folder / "lessons" / f"{lesson.name}.json", record)
     rows = [(f.claim, f.measured, _verdict(f.holds)) for f in result.findings]
     blocks = [
         table(["the lecture", "measured", ""], rows),
@@ -119,7 +123,7 @@ def write_lesson(lesson: Lesson, flags: LessonFlags, result: Result, seconds: fl
 
 
 def write_whole(folder: Path, lessons: Iterable[Lesson]) -> Path:
-    """Puts the report together from the sections of all lessons that were run; gives its path."""
+    """Puts the report together from the sections of all lessons run so far; returns its path."""
     sections = []
     for lesson in lessons:
         path = folder / "lessons" / f"{lesson.name}.html"

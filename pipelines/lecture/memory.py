@@ -1,4 +1,4 @@
-"""Tasks that only a long memory solves, and the networks that are tried on them.
+"""Tasks that only a long memory solves, and the networks to try on them.
 
     recall    one of n words, then distractors, then a question: which word was it?
               ("I live in Iran ... its official language is ...")
@@ -54,7 +54,7 @@ def network(
 
     With gate offsets a constant 1 stands beside x, and its row of W starts the forget gate at
     σ(log span) = 1 - 1/(span + 1) and the input gate at σ(-log span): the cell state then lasts for
-    about `span` steps, and what each step adds is as much smaller (Tallec and Ollivier 2018).
+    about `span` steps, and each step adds as much less (Tallec and Ollivier 2018).
     With identity recurrence h is kept until training says otherwise (Le, Jaitly and Hinton 2015).
 
     Args:

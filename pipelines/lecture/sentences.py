@@ -1,13 +1,13 @@
 """Sentences of a small grammar, in which "but" turns the meaning, and a network that reads them.
 
-A sentence says of two to five things how they were. What follows the last "but" decides, or all of
-it where there is none: positive where more is good than bad.
+A sentence says of two to five things how they were. The words after the last "but" decide, or all
+words where there is no "but": positive where more are good than bad.
 """
 
 import keras
 import numpy as np
 
-from pipelines.lecture import learning
+from pipelines.lecture import fitting
 from pipelines.lecture.trained import Reading
 from zoo.layers import LSTM
 from zoo.layers.constant_feature import ConstantFeature, GateOffsets
@@ -57,8 +57,8 @@ def batch(rng: np.random.Generator, size: int = 64) -> tuple[np.ndarray, np.ndar
     labels = np.zeros((size, 1), "float32")
     for row, label in zip(tokens, labels, strict=True):
         text, label[0] = sentence(rng)
-        found = numbers(text)
-        row[-len(found) :] = found
+        words = numbers(text)
+        row[-len(words) :] = words
     return tokens, labels
 
 
@@ -69,12 +69,16 @@ def network() -> keras.Model:
     lstm = LSTM(UNITS, kernel_initializer=GateOffsets(), name="rnn")
     h = lstm(ConstantFeature()(x))
     model = keras.Model(tokens, keras.layers.Dense(1, use_bias=False)(h), name="sentences")
-    learning.compile_model(model, 2e-2, keras.losses.BinaryCrossentropy(from_logits=True))
+    fitting.compile_model(model, 2e-2, keras.losses.BinaryCrossentropy(from_logits=True))
     return model
 
 
 def reading(model: keras.Model, words: list[str]) -> Reading:
-    """What the network's LSTM reads where it reads these words."""
+    """The words, and the network's LSTM with its input for them.
+
+    Raises:
+        ValueError: a word is not of the grammar.
+    """
     trained = model.get_layer("rnn")
     table = keras.ops.convert_to_numpy(model.get_layer("embedding").embeddings)
     x = table[numbers(" ".join(words))]

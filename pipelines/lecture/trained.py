@@ -1,4 +1,4 @@
-"""The first LSTM of a trained run, and what it reads where it reads a sentence.
+"""The first LSTM of a trained run, and its input for a sentence.
 
 Read from the run's files alone: config.json, state.json, vocabulary.json and the best checkpoint.
 The sentiment and the character model feed their first LSTM with x_t = E w_t (or with w_t one-hot),
@@ -23,10 +23,10 @@ TASKS = ("sentiment", "charlm")
 class Reading(NamedTuple):
     """A sentence as an LSTM reads it.
 
-    tokens: what stands under each step.
+    tokens: the label of each step.
     x: `<float32>[time, input]`.
     layer: built, with `return_sequences=True`.
-    note: what a reader of the picture must know.
+    note: the cell and its size, for the reader of the picture.
     """
 
     tokens: list[str]
@@ -78,12 +78,16 @@ def best_arrays(run: Path) -> dict[str, np.ndarray]:
     """The model's variables by their path, from the run's best checkpoint, in the model's order."""
     name = runs.read_json(run / "state.json")["best"][0]["file"]
     with np.load(run / "checkpoints" / name, allow_pickle=False) as file:
-        kept = sorted(key for key in file.files if key.startswith("model/"))
-        return {key.split("/", 2)[2]: file[key] for key in kept}
+        keys = sorted(key for key in file.files if key.startswith("model/"))
+        return {key.split("/", 2)[2]: file[key] for key in keys}
 
 
 def first_cell(run: Path, arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """`kernel` and `recurrent_kernel` of the first LSTM in the model's order."""
+    """`kernel` and `recurrent_kernel` of the first LSTM in the model's order.
+
+    Raises:
+        ValueError: the arrays are of no LSTM.
+    """
     for path, recurrent in arrays.items():
         kernel = arrays.get(path.replace("recurrent_kernel", "kernel"))
         fused = recurrent.ndim == 2 and recurrent.shape[1] == 4 * recurrent.shape[0]
@@ -95,7 +99,7 @@ def first_cell(run: Path, arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, np
 def _as_the_lecture_has_them(
     kernel: np.ndarray, recurrent: np.ndarray, constant: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The cell's W from what a centred character model learns in their place: `Recurrence`."""
+    """The cell's W from the variables that a centred character model learns: `Recurrence`."""
     layer = Recurrence(
         LSTMCell(recurrent.shape[0]), gain=char_lm.GAIN, center=char_lm.CENTER if constant else 0.0
     )
@@ -116,15 +120,19 @@ def encode(text: str, vocabulary: Any) -> tuple[list[str], list[int], int]:
         symbols = vocabulary["symbols"]
         units = text.encode() if vocabulary["unit"] == "byte" else map(ord, text)
         numbers = [symbols.index(unit) + 1 if unit in symbols else 0 for unit in units]
-        shown = [chr(symbols[number - 1]) if number else "?" for number in numbers]
-        return ["␣" if token == " " else token for token in shown], numbers, len(symbols) + 1
+        letters = [chr(symbols[number - 1]) if number else "?" for number in numbers]
+        return ["␣" if letter == " " else letter for letter in letters], numbers, len(symbols) + 1
     words = re.findall(r"\w+|[^\w\s]", text if text in vocabulary else text.lower())
     places = {word: number for number, word in enumerate(vocabulary)}
     return words, [places.get(word, 1) for word in words], len(vocabulary)
 
 
 def _inputs(numbers: list[int], size: int, arrays: dict[str, np.ndarray], width: int) -> np.ndarray:
-    """x of each step, with the constant 1 at its end where the cell's kernel has a row for it."""
+    """x of each step, with the constant 1 at its end where the cell's kernel has a row for it.
+
+    Raises:
+        ValueError: the kernel has rows for more.
+    """
     tables = [array for path, array in arrays.items() if path.endswith("/embeddings")]
     x = (tables[0] if tables else np.eye(size, dtype="float32"))[numbers]
     if width not in (x.shape[1], x.shape[1] + 1):

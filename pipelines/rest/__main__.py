@@ -1,14 +1,12 @@
-"""`python -m pipelines.rest [flags]`: the verb `serve` without a task, and without Keras."""
+"""`python -m pipelines.rest`: the server's former name, for one version longer."""
 
+import runpy
 import sys
 
-from pipelines.cli import guarded, parse
-from pipelines.rest import launch
-from pipelines.rest.flags import ServeFlags
-
 if __name__ == "__main__":
-
-    def serve():
-        launch.serve(parse(ServeFlags, sys.argv[1:], "python -m pipelines.rest", presets={}))
-
-    sys.exit(guarded(serve, "Stopped."))
+    print(
+        "`python -m pipelines.rest` is now `python -m pipelines.server`; the former name goes "
+        "with the next version.",
+        file=sys.stderr,
+    )
+    runpy.run_module("pipelines.server", run_name="__main__", alter_sys=True)

@@ -47,7 +47,7 @@ DATA = {
     "demo": "Reviews composed by code (`datasets/sentiment/demo.py`); no terms.",
     "imdb": (
         "Large Movie Review Dataset v1.0 (Maas et al., ACL 2011): the labelled training reviews "
-        "but for those held out for dev, by film{unlabelled}. No licence text; the reviews are "
+        "but for those held out for dev, by film. No licence text; the reviews are "
         "their authors'."
     ),
     "csv": "Texts and labels of the person who trained the model.",
@@ -68,24 +68,22 @@ def model_card(flags: Train, measured: Mapping[str, Any]) -> str:
         measured: as in a run's metrics.json; without `metrics` before it is measured.
     """
     source = "imdb" if flags.dataset == "imdb_reviews" else flags.dataset
-    pretrained = bool(flags.pretrain_epochs or flags.pretrained)
     return TEMPLATE.format(
-        model=_model(flags, pretrained),
+        model=_model(flags),
         max_length=flags.max_length,
         cut=CUTS[flags.cut],
-        data=DATA[source].format(unlabelled="; pre-trained on the unlabelled" * pretrained),
+        data=DATA[source],
         table=metrics_table(measured, f"{'dev' if source == 'imdb' else 'test'} split"),
-        made=made(measured, flags.seed, ", the pre-training not counted" * pretrained),
+        made=made(measured, flags.seed),
         world=WORLD.get(source, "film reviews"),
     )
 
 
-def _model(flags: Train, pretrained: bool) -> str:
+def _model(flags: Train) -> str:
     both = ", forwards and backwards" if flags.bidirectional else ""
-    begun = ", begun as a language model" if pretrained else ""
     pairs = f" and {flags.pairs} pairs of neighbours" if flags.pairs else ""
     return (
         f"{flags.layers} layer{'s' * (flags.layers > 1)} of {CELLS[flags.cell]}{both}, "
         f"{flags.units} units, at most {flags.vocabulary_size} words{pairs}, pooled over time "
-        f"by {flags.pooling}{begun}."
+        f"by {flags.pooling}."
     )

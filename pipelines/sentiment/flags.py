@@ -2,13 +2,22 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import tyro
 
-from datasets.sentiment import CSV_OPTIONS
-from pipelines.flags import EvaluateFlags, PredictFlags, TrainFlags
-from zoo.checks import check_rate
+from pipelines.flags import (
+    AboveZero,
+    Bound,
+    Count,
+    EvaluateFlags,
+    NotNegative,
+    Positive,
+    PredictFlags,
+    Rate,
+    Share,
+    TrainFlags,
+)
 
 Name = Literal["demo", "imdb", "imdb_reviews", "csv"]
 
@@ -35,25 +44,23 @@ class Train(TrainFlags):
     """Of `csv`: whether the first line names the columns. Default: found."""
     lower_case: bool = True
     """Read "Great" and "great" as one word."""
-    vocabulary_size: int = 2000  # words
+    vocabulary_size: Annotated[int, Bound(lambda size: size >= 3, "at least 3")] = 2000  # words
     """Most frequent words that are told apart; the others are the unknown word."""
-    min_count: int = 1  # occurrences
+    min_count: Positive = 1  # occurrences
     """Words seen less often become the unknown word, too."""
-    pairs: int = 0
+    pairs: Count = 0
     """Pairs of neighbouring words, those that tell most about the label, read beside the words."""
-    pair_units: int = 16
+    pair_units: Positive = 16
     """Size of their embeddings."""
-    max_length: int = 80  # words and signs
+    max_length: Annotated[int, Bound(lambda length: length >= 4, "at least 4")] = 80  # words, signs
     """Longer texts are cut to so many words and signs."""
     cut: Literal["head", "tail", "both"] = "both"
     """Which part of a longer text is read: its head, its tail, or a quarter and three quarters."""
-    cell: Literal["lstm", "lstm_tanh", "simple_rnn"] = "lstm"
-    """The lecture's LSTM, the same with the usual tanh candidate, or the lecture's SimpleRNN."""
-    units: int = 64
+    units: Positive = 64
     """Size of the recurrent states of each direction."""
-    embedding_units: int = 64
+    embedding_units: Count = 64
     """Size of word embeddings; 0 for none: each word has weights of its own for each gate."""
-    layers: int = 1
+    layers: Positive = 1
     """Recurrent layers of each direction."""
     bidirectional: bool = True
     """Read backwards, too."""
@@ -65,42 +72,26 @@ class Train(TrainFlags):
     """Start forget gates at +1 and input gates at -1, through the constant."""
     contractive: bool = False
     """Keep a SimpleRNN from growing along a text: the sizes of the weights into a unit sum to 1."""
-    word_dropout: float = 0.05
+    word_dropout: Share = 0.05
     """Share of the words read in training replaced by the unknown word."""
-    embedding_dropout: float = 0.0
+    embedding_dropout: Rate = 0.0
     """Share of the vocabulary dropped in a training step, wherever the words stand."""
-    pair_dropout: float = 0.5
+    pair_dropout: Rate = 0.5
     """The same share of the pairs."""
-    input_dropout: float = 0.1
+    input_dropout: Rate = 0.1
     """Share of the embedding's features dropped, the same at all steps of a text."""
-    output_dropout: float = 0.1
+    output_dropout: Rate = 0.1
     """Share of the recurrent states dropped, the same at all steps of a text."""
-    dropout: float = 0.1
+    dropout: Rate = 0.1
     """Share of the pooled states dropped before the readout."""
-    batch_size: int = 32  # texts
-    """Texts a step."""
-    epochs: int = 10
-    """Passes over the training texts."""
-    learning_rate: float = 5e-3
+    learning_rate: AboveZero = 5e-3
     """Largest learning rate; rises over the first tenth of the steps, then falls to 0."""
-    weight_decay: float = 0.0
+    weight_decay: NotNegative = 0.0
     """Share of each weight, times the learning rate, taken off it at each step (AdamW)."""
-    epsilon: float = 1e-7
+    epsilon: AboveZero = 1e-7
     """Of Adam, added to the root of the second moment: the larger, the less rare words learn."""
-    label_smoothing: float = 0.0
+    label_smoothing: Rate = 0.0
     """Share of the target probability spread over all labels."""
-    keep: int = 3
-    """Best epochs to keep; the mean of their weights is used where it validates better."""
-    pretrain_epochs: int = 0
-    """Passes over all texts, unlabelled ones too, as a language model before the training."""
-    pretrain_learning_rate: float = 2e-3
-    """Largest learning rate of those passes."""
-    negatives: int = 1024  # words
-    """Words that the language model's sum over all words is estimated from; 0: no estimate."""
-    pretrained: str | None = None
-    """Start from the language model of this run (a name under --runs-dir, or a folder) instead."""
-    frozen_epochs: int = 0
-    """First epochs in which the readout alone learns on top of the language model's states."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +100,6 @@ class Evaluate(EvaluateFlags):
 
     dataset: Name | None = None
     """Data set. Default: the one that the model was trained on."""
-    batch_size: int = 64  # texts
-    """Texts a call."""
     text_column: str | None = None
     """Of `csv`: name or number of the column of texts. Default: as the model was trained."""
     label_column: str | None = None
@@ -135,51 +124,16 @@ class Predict(PredictFlags):
     """A file with one text a line."""
     words: bool = False
     """Show which words moved the score: a heat map in a terminal, numbers elsewhere."""
-    batch_size: int = 64  # texts
-    """Texts a call."""
 
 
-def csv_options(flags: Train | Evaluate) -> dict[str, Any]:
-    """The options of `csv` that were given."""
-    given = {name: getattr(flags, name) for name in CSV_OPTIONS}
-    return {name: value for name, value in given.items() if value is not None}
-
-
-def check(flags: Train) -> None:
-    """Raises ValueError for numbers that no run can have, before anything is loaded."""
-    least = {
-        **dict.fromkeys(("min_count", "units", "layers", "batch_size"), 1),
-        **dict.fromkeys(("epochs", "keep", "pair_units"), 1),
-        **dict.fromkeys(("embedding_units", "pretrain_epochs", "negatives", "frozen_epochs"), 0),
-        **dict.fromkeys(("pairs", "weight_decay"), 0),
-        "vocabulary_size": 3,
-        "max_length": 4,
-    }
-    for name, bound in least.items():
-        if getattr(flags, name) < bound:
-            raise ValueError(f"`{name}` must be at least {bound}. Got {getattr(flags, name)}.")
-    for name in ("word_dropout", "dropout", "pair_dropout", "label_smoothing"):
-        check_rate(name, getattr(flags, name))
-    for name in ("learning_rate", "pretrain_learning_rate", "epsilon"):
-        if not getattr(flags, name) > 0:
-            raise ValueError(f"`{name}` must be above 0. Got {getattr(flags, name)}.")
-    if flags.pretrained is not None and flags.pretrain_epochs:
-        raise ValueError(
-            "`pretrain_epochs` must be 0 where `pretrained` names a language model. Got "
-            f"{flags.pretrain_epochs} and {flags.pretrained!r}."
-        )
-    starts = flags.pretrained is not None or flags.pretrain_epochs > 0
-    if starts and not flags.embedding_units:
-        raise ValueError(
-            "`embedding_units` must be at least 1 for a language model, which reads and predicts "
-            "words through one embedding. Got 0."
-        )
-    if flags.frozen_epochs and (not starts or flags.frozen_epochs > flags.epochs):
-        raise ValueError(
-            "`frozen_epochs` must be 0 without a language model to start from, and at most "
-            f"`epochs`. Got {flags.frozen_epochs} of {flags.epochs}."
-        )
-
+# Flags that there are no more, at the values at which they did nothing.
+FORMER = {
+    "pretrain_epochs": 0,
+    "pretrain_learning_rate": 2e-3,
+    "negatives": 1024,
+    "pretrained": None,
+    "frozen_epochs": 0,
+}
 
 DEMO = Train()
 IMDB = replace(

@@ -1,133 +1,88 @@
 """Sentiment, many to one: the whole story of the task, from raw texts to a SavedModel."""
 
-from collections.abc import Sequence
+import itertools
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
-from datasets.sentiment import Reviews, read, warn_overlap
+from datasets.sentiment import CSV_OPTIONS, label_names, warn_overlap
 from pipelines import runs, training
-from pipelines.sentiment import measuring, metrics, predicting, pretraining, serving, tokens
+from pipelines.contract import Export, Pipeline
+from pipelines.flags import arguments_of
+from pipelines.sentiment import data, evaluation, metrics, pairs, signatures
 from pipelines.sentiment.card import model_card
-from pipelines.sentiment.flags import PRESETS, Evaluate, Predict, Train, check, csv_options
+from pipelines.sentiment.flags import FORMER, PRESETS, Evaluate, Predict, Train
+from pipelines.sentiment.report import report_sections
 from pipelines.sentiment.trainer import Trainer, logits
-from pipelines.verbs import Export, Pipeline
+from pipelines.store import Column, Store
+from zoo.models.reader import Reader
 from zoo.models.sentiment import SentimentClassifier
 
-WITH_UNLABELLED = ("imdb", "imdb_reviews")
+LARGEST_WITH_PAIRS = 46_340  # words: the code of a pair fits 32 bits
+HELD_OUT_BY_PUBLISHER = ("imdb", "imdb_reviews")
+SHADES = (  # of the terminal's 256 colours: backgrounds from faint to strong
+    (224, 217, 210, 203),  # red, against the label
+    (194, 157, 120, 83),  # green, for it
+)
+FAINTEST = 0.1  # of the strongest word: less is not shown
+LEAST = 0.05  # nats: in a text where no word does more, none is shown
 
 
 # Data and model.
 
 
-def build_classifier(flags: Train, vocabulary: Sequence[str], classes: int) -> SentimentClassifier:
+def build_classifier(flags: Train, words: int, classes: int) -> SentimentClassifier:
     """The model of a run, built."""
-    model = SentimentClassifier(
-        len(vocabulary),
-        classes,
-        pooling=flags.pooling,
-        dropout=flags.dropout,
-        units=flags.units,
-        embedding_units=flags.embedding_units,
-        layers=flags.layers,
-        bidirectional=flags.bidirectional,
-        cell=flags.cell,
-        constant_feature=flags.constant_feature,
-        gate_offsets=flags.gate_offsets,
-        contractive=flags.contractive,
-        pairs=flags.pairs,
-        pair_units=flags.pair_units,
-        embedding_dropout=flags.embedding_dropout,
-        input_dropout=flags.input_dropout,
-        output_dropout=flags.output_dropout,
-        pair_dropout=flags.pair_dropout,
-        name="sentiment",
-    )
+    arguments = arguments_of(SentimentClassifier, flags) | arguments_of(Reader, flags)
+    arguments |= {"vocabulary_size": words, "classes": classes}
+    model = SentimentClassifier(name="sentiment", **arguments)
     model.build((None, None))
     return model
 
 
-def read_split(flags: Train, split: str) -> Reviews:
-    """The reviews of a split."""
-    return read(
-        flags.dataset,
-        split,
-        flags.data_dir,
-        seed=flags.split_seed,
-        limit=flags.limit,
-        **csv_options(flags),
-    )
-
-
-def prepare(flags: Train, run: Path) -> training.Task:
-    """Loads the data, builds the model, pre-trains it if asked, and says what an epoch is."""
-    check(flags)
-    lent = pretraining.source(flags)
-    train, dev = read_split(flags, "train"), read_split(flags, "dev")
-    warn_overlap(train, dev)
-    unlabelled = []
-    if flags.pretrain_epochs and flags.dataset in WITH_UNLABELLED:
-        unlabelled = read_split(flags, "unlabelled").texts
-    if lent is None:
-        vocabulary = tokens.build_vocabulary(
-            [*train.texts, *unlabelled], flags.vocabulary_size, flags.min_count, flags.lower_case
-        )
-    else:
-        vocabulary = pretraining.vocabulary_of(lent)
-    _keep(run / "vocabulary.json", vocabulary)
-    _keep(run / "labels.json", list(train.names))
-    rows = tokens.encode(train.texts, vocabulary, flags.lower_case)
-    model = build_classifier(flags, vocabulary, len(train.names))
+def trainer(flags: Train, run: Path) -> Trainer:
+    """Reads the data, builds the model, and says how it is trained."""
+    key = data.data_key(flags)
+    warn_overlap(data.read_split(flags, "train"), data.read_split(flags, "dev"))
+    vocabulary = data.build_vocabulary(flags, key)
+    labels = label_names(flags.dataset, flags.data_dir, **csv_options(flags))
+    train, dev = (data.encode_split(flags, split, vocabulary, key) for split in ("train", "dev"))
+    runs.keep(run, "vocabulary", vocabulary)
+    runs.keep(run, "labels", list(labels))
+    runs.keep(run, "data", {"train": train.digest, "dev": dev.digest})
+    # For the temperature, which an export works out: it then needs no data set.
+    words, offsets = dev.columns["tokens"]
+    dev_labels = dev.columns["label"].values
+    runs.keep(run, "dev", {"words": words, "offsets": offsets, "labels": dev_labels})
+    model = build_classifier(flags, len(vocabulary), len(labels))
     if flags.pairs:
-        model.reader.pairs.know(tokens.telling_pairs(rows, train.labels, flags.pairs))
-    dev_rows = tokens.encode(dev.texts, vocabulary, flags.lower_case)
+        model.reader.pairs.know(pairs.telling_pairs(train, flags.pairs))
     print(
-        f"{len(rows)} training texts, {len(dev_rows)} dev texts, {len(train.names)} labels, "
-        f"{len(vocabulary)} words, {model.count_params()} parameters.",
+        f"{len(train):,} training texts, {len(dev):,} dev texts, {len(labels)} labels, "
+        f"{len(vocabulary):,} words, {model.count_params():,} parameters.",
         flush=True,
     )
-    if flags.pretrain_epochs:
-        more = tokens.encode(unlabelled, vocabulary, flags.lower_case)
-        pretraining.pretrain(flags, model.reader, [*rows, *more], dev_rows, run)
-    elif lent is not None:
-        pretraining.load(flags, model.reader, lent)
-    return _task(flags, run, model, (rows, train.labels), (dev_rows, dev.labels))
+    return Trainer(flags, model, train, dev)
 
 
-def _keep(path: Path, value: list[str]) -> None:
-    """Writes what the model's numbers mean; where a run goes on, they must mean the same.
+def csv_options(flags: Train) -> dict[str, Any]:
+    """The options of `csv` that were given."""
+    given = {name: getattr(flags, name) for name in CSV_OPTIONS}
+    return {name: value for name, value in given.items() if value is not None}
 
-    Raises:
-        ValueError: the data are no longer those that the run was begun with.
-    """
-    if path.exists() and runs.read_json(path) != value:
+
+def check(flags: Train) -> None:
+    """Raises ValueError where flags contradict each other."""
+    if flags.pairs and flags.vocabulary_size > LARGEST_WITH_PAIRS:
         raise ValueError(
-            f"The data must be those that {path.parent} was begun with. Got another {path.name}: "
-            "give the run another name with `--run`, or delete that folder."
+            f"`vocabulary_size` must be at most {LARGEST_WITH_PAIRS} with `pairs`. Got "
+            f"{flags.vocabulary_size}."
         )
-    runs.write_json(path, value)
-
-
-def _task(flags, run, model, train, dev) -> training.Task:
-    ends = tokens.ends(flags.cut, flags.max_length)
-
-    def labelled(rows, labels):
-        chosen = [i for i, row in enumerate(rows) if labels[i] >= 0 and len(row)]
-        return [tokens.cut_row(rows[i], *ends) for i in chosen], labels[chosen]
-
-    trainer = Trainer(flags, model, *labelled(*train))
-    dev_rows, dev_labels = labelled(*dev)
-    # Kept for the temperature, which an export works out: it then needs no data set.
-    measuring.save_rows(run / "dev.npz", dev_rows, dev_labels)
-    return training.Task(
-        model=model,
-        epochs=flags.epochs,
-        begin=trainer.begin,
-        train_epoch=trainer.epoch,
-        validate=measuring.validator(model, dev_rows, dev_labels),
-        monitor="accuracy",
-        keep=flags.keep,
-    )
 
 
 # Export.
@@ -135,13 +90,10 @@ def _task(flags, run, model, train, dev) -> training.Task:
 
 def export(flags: Train, run: Path) -> Export:
     """The run's best weights as signatures, calibrated on dev."""
-    vocabulary = runs.read_json(run / "vocabulary.json")
-    labels = runs.read_json(run / "labels.json")
-    model = build_classifier(flags, vocabulary, len(labels))
+    vocabulary, labels = runs.kept(run, "vocabulary"), runs.kept(run, "labels")
+    model = build_classifier(flags, len(vocabulary), len(labels))
     training.load_best(model, run)
-    rows, truths = measuring.load_rows(run / "dev.npz")
-    temperature = metrics.fit_temperature(logits(model, rows), truths)
-    print(f"Temperature, fitted on dev: {temperature:.3f}.", flush=True)
+    temperature = fit_temperature(model, run)
     about = {
         "labels": labels,
         "temperature": temperature,
@@ -153,21 +105,110 @@ def export(flags: Train, run: Path) -> Export:
     words = "\n".join(vocabulary) + "\n"
     runs.write_atomically(files["vocabulary"], lambda file: file.write(words.encode()))
     runs.write_json(files["about"], about)
-    return serving.sentiment_export(
+    return signatures.sentiment_export(
         model,
         vocabulary,
         labels,
         files,
         lower_case=flags.lower_case,
-        ends=tokens.ends(flags.cut, flags.max_length),
+        ends=data.ends(flags.cut, flags.max_length),
         temperature=temperature,
         example=" ".join(np.array(vocabulary)[2:12]),
     )
 
 
+def fit_temperature(model: SentimentClassifier, run: Path) -> float:
+    """The number that logits are divided by, fitted on the run's dev."""
+    dev = runs.kept(run, "dev")
+    columns = {"tokens": Column(dev["words"], dev["offsets"]), "label": Column(dev["labels"], None)}
+    temperature = metrics.fit_temperature(logits(model, Store(columns)), dev["labels"])
+    print(f"Temperature, fitted on dev: {temperature:.3f}.", flush=True)
+    return temperature
+
+
 def measured_split(flags: Train) -> str:
     """demo and csv: test. IMDB: dev, so that the test split is looked at on purpose only."""
-    return "dev" if flags.dataset in WITH_UNLABELLED else "test"
+    return "dev" if flags.dataset in HELD_OUT_BY_PUBLISHER else "test"
+
+
+# Prediction.
+
+
+def predict(model, flags: Predict) -> Iterable[str]:
+    """`label<TAB>score<TAB>text` for each text, in the order given; with `words`, a heat map too.
+
+    Raises:
+        ValueError: no texts at all, texts from two sides, or a file that is not there.
+    """
+    answer = model.signatures["serving_default"]
+    texts = read_texts(flags)
+    while part := list(itertools.islice(texts, flags.batch_size)):
+        answers = answer(text=_encoded(part))
+        labels, scores = answers["label"].numpy(), answers["score"].numpy()
+        for text, label, score in zip(part, labels, scores, strict=True):
+            shown = " ".join(text.split()).encode("utf-8", "replace").decode()
+            yield f"{label.decode()}\t{score:.4f}\t{shown}"
+            if flags.words and label:
+                yield "  " + heat_line(
+                    *evaluation.explain(model, _encoded([text]))[0], colours=_coloured()
+                )
+
+
+def read_texts(flags: Predict) -> Iterator[str]:
+    """The texts to answer, one by one: arguments, a file's lines or standard input's."""
+    if flags.file is not None and flags.inputs:
+        raise ValueError("`inputs` must be empty where `--file` is given. Got both.")
+    if flags.file is not None:
+        if not flags.file.is_file():
+            raise ValueError(
+                f"`file` must be a file with one text a line. Not found: {flags.file}."
+            )
+        return _lines_of(flags.file)
+    if flags.inputs and flags.inputs != ("-",):
+        return iter(flags.inputs)
+    if not flags.inputs and sys.stdin.isatty():
+        raise ValueError(
+            "`inputs` must be texts, or `-` for the lines of standard input, or `--file` must name "
+            "a file. Got none."
+        )
+    return (line.rstrip("\r\n") for line in sys.stdin)
+
+
+def _lines_of(file) -> Iterator[str]:
+    with open(file, encoding="utf-8-sig", errors="replace", newline="\n") as lines:
+        for line in lines:
+            yield line.rstrip("\r\n")
+
+
+def heat_line(words: Sequence[str], contributions: np.ndarray, colours: bool) -> str:
+    """The words on a line, coloured by what they contributed, or with the numbers in brackets.
+
+    "not[-1.2] bad[+2.1] at all": what moved the log-odds by less than a tenth of the strongest
+    word is left plain.
+    """
+    strongest = float(np.abs(contributions).max(initial=0.0))
+    shown = []
+    for word, value in zip(words, contributions, strict=True):
+        share = abs(float(value)) / strongest if strongest >= LEAST else 0.0
+        if share < FAINTEST:
+            shown.append(word)
+        elif colours:
+            shades = SHADES[int(value > 0)]
+            shade = shades[min(int(share * len(shades)), len(shades) - 1)]
+            shown.append(f"\x1b[30;48;5;{shade}m{word}\x1b[0m")
+        else:
+            shown.append(f"{word}[{value:+.1f}]")
+    return " ".join(shown)
+
+
+def _coloured() -> bool:
+    """Whether colours show: in a terminal, unless NO_COLOR (no-color.org) is set."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def _encoded(texts: Sequence[str]) -> tf.Tensor:
+    """Strings as TensorFlow's; lone surrogates (bytes of a user's file) go on as bytes."""
+    return tf.constant([text.encode("utf-8", "surrogatepass") for text in texts], tf.string)
 
 
 PIPELINE = Pipeline(
@@ -175,13 +216,15 @@ PIPELINE = Pipeline(
     summary="Sentiment: the lecture's LSTM reads a text both ways and says what it thinks of it.",
     train_flags=Train,
     train_presets=PRESETS,
-    prepare=prepare,
+    trainer=trainer,
     export=export,
-    evaluate=measuring.evaluate,
-    predict=predicting.predict,
-    report=measuring.report,
+    evaluate=evaluation.evaluate,
+    predict=predict,
+    report=report_sections,
     card=model_card,
     test_split=measured_split,
+    check=check,
+    former_flags=FORMER,
     evaluate_flags=Evaluate,
     predict_flags=Predict,
 )

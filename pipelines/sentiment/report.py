@@ -1,25 +1,16 @@
-"""The report of a sentiment run: curves, confusion, ROC, calibration, mistakes word by word."""
+"""The report of a sentiment run: confusion, ROC, calibration, mistakes word by word."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from pipelines.report import (
-    Html,
-    Section,
-    curves_figure,
-    escape,
-    fields_table,
-    figure,
-    metrics_table,
-    table,
-    write_report,
-)
+from pipelines.contract import Evaluation
+from pipelines.report import Html, Section, escape, figure, table
 from pipelines.sentiment import metrics as measures
-from pipelines.sentiment.serving import positive_of
+from pipelines.sentiment.evaluation import Answers, Text
+from pipelines.sentiment.flags import Train
+from pipelines.sentiment.signatures import positive_of
 
 _STYLE = """
 .text { background: var(--card); border: 1px solid var(--line); border-radius: 8px;
@@ -35,86 +26,42 @@ _WORDS = (
 )
 
 
-class Example(NamedTuple):
-    """One text and what the model said about it.
-
-    name: of the text in its source.
-    words, contributions: as the signature `words` gives them.
-    said, truth: labels; probability: of what was said.
-    """
-
-    name: str
-    words: Sequence[str]
-    contributions: np.ndarray
-    said: str
-    truth: str
-    probability: float
-
-
-def write_sentiment_report(
-    path: Path,
-    *,
-    title: str,
-    config: Mapping[str, Any],
-    history: Mapping[str, Sequence[float]],
-    pretraining: Mapping[str, Sequence[float]],
-    metrics: Mapping[str, float],
-    answers: Any,
-    mistakes: Sequence[Example],
-    others: Sequence[Example],
-) -> None:
-    """Writes the report of a run as one HTML file without outside links.
-
-    Args:
-        path: the .html file.
-        title: of the page.
-        config: the run's flags.
-        history: numbers by epoch, `val_` for validation.
-        pretraining: the same of the language model; empty without one.
-        metrics: of the measured split.
-        answers: a `measuring.Answers` on that split.
-        mistakes: the surest wrong answers.
-        others: texts at random.
-    """
-    truth, said = answers.reviews.labels, answers.probabilities
+def report_sections(flags: Train, evaluation: Evaluation) -> Iterator[Section]:
+    """The sections that sentiment has of its own."""
+    answers: Answers = evaluation.details
     positive = positive_of(answers.labels)
-    sections = [Section("Metrics", [metrics_table({"measured split": metrics})])]
-    if history:
-        sections.append(Section("Curves", [figure(curves_figure(history), "curves by epoch")]))
-    if pretraining:
-        curves = figure(curves_figure(pretraining), "curves of the language model by epoch")
-        sections.append(Section("Pre-training as a language model", [curves]))
-    sections.append(Section("Confusion", [_confusion(said, truth, answers.labels)]))
-    drawing = diagrams_figure(said, truth, answers.temperature, positive)
-    sections.append(
-        Section("Calibration" if positive is None else "Calibration and ROC", [
-            figure(drawing, "what is said against what is so"),
+    yield Section("Confusion", [_confusion(answers.probabilities, answers.truths, answers.labels)])
+    drawing = diagrams_figure(answers, positive)
+    yield Section(
+        "Calibration" if positive is None else "Calibration and ROC",
+        [
+            figure(drawing, "confidence against accuracy"),
             f"Temperature {answers.temperature:.3f}, fitted on dev.",
-        ])
-    )  # fmt: skip
-    what = "the answer" if positive is None else answers.labels[positive]
-    for heading, examples in (("Surest mistakes", mistakes), ("Texts at random", others)):
-        if examples:
-            blocks = [_WORDS.format(label=what), *map(heat_map, examples)]
-            sections.append(Section(heading, blocks))
-    sections.append(Section("Configuration", [fields_table(config)]))
-    write_report(path, title, sections, _STYLE)
+        ],
+    )
+    scored = "the answer" if positive is None else answers.labels[positive]
+    for heading, texts in (
+        ("Surest mistakes", answers.mistakes),
+        ("Texts at random", answers.others),
+    ):
+        if texts:
+            maps = [heat_map(answers, text) for text in texts]
+            yield Section(heading, [_WORDS.format(label=scored), *maps], _STYLE)
 
 
-def diagrams_figure(
-    probabilities: np.ndarray, labels: np.ndarray, temperature: float, positive: int | None
-) -> Figure:
+def diagrams_figure(answers: Answers, positive: int | None) -> Figure:
     """A reliability diagram before and after calibration, and the ROC of two labels."""
+    probabilities, labels = answers.probabilities, answers.truths
     drawing = Figure(figsize=(9 if positive is not None else 4.5, 3.8), layout="constrained")
     panels = drawing.subplots(1, 1 if positive is None else 2, squeeze=False)[0]
-    raw = measures.with_temperature(probabilities, 1 / temperature)
-    for found, name, colour in (
+    raw = measures.with_temperature(probabilities, 1 / answers.temperature)
+    for shown, name, colour in (
         (raw, "before calibration", "#e07b39"),
         (probabilities, "calibrated", "#3b7dd8"),
     ):
-        counts, confidence, right = measures.reliability(found, labels)
+        counts, confidence, right = measures.reliability(shown, labels)
         there = counts > 0
-        error = measures.calibration_error(found, labels)
+        error = measures.calibration_error(shown, labels)
         panels[0].plot(
             confidence[there], right[there], "o-", color=colour, label=f"{name}, ECE {error:.3f}"
         )
@@ -138,15 +85,17 @@ def _finish(panel, across: str, up: str, span: tuple[float, float]) -> None:
     panel.legend(fontsize=8)
 
 
-def heat_map(example: Example) -> Html:
+def heat_map(answers: Answers, text: Text) -> Html:
     """The text with each word on a ground as strong as its contribution."""
-    strongest = max(float(np.abs(example.contributions).max(initial=0.0)), 1e-9)
-    mark = "" if example.said == example.truth else ", which is wrong"
+    ((words, contributions),) = answers.explain([text.text])
+    strongest = max(float(np.abs(contributions).max(initial=0.0)), 1e-9)
+    best = int(text.probabilities.argmax())
+    mark = "" if best == text.label else ", which is wrong"
     return Html(
-        f'<div class="text"><p>{escape(example.name)}: said <b>{escape(example.said)}</b> with '
-        f"probability {example.probability:.3f}{mark}; the truth is "
-        f"<b>{escape(example.truth)}</b></p>"
-        + " ".join(_words(example.words, example.contributions / strongest))
+        f'<div class="text"><p>{escape(text.id)}: answer <b>{escape(answers.labels[best])}</b> '
+        f"with probability {text.probabilities[best]:.3f}{mark}; the truth is "
+        f"<b>{escape(answers.labels[text.label])}</b></p>"
+        + " ".join(_words(words, contributions / strongest))
         + "</div>"
     )
 
@@ -162,6 +111,6 @@ def _words(words: Sequence[str], shares: np.ndarray) -> Iterable[str]:
 
 
 def _confusion(probabilities: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -> Html:
-    found = measures.confusion(probabilities, truth)
-    rows = [[name, *map(int, row)] for name, row in zip(labels, found, strict=True)]
-    return table(["truth \\ said", *labels], rows)
+    counts = measures.confusion(probabilities, truth)
+    rows = [[name, *map(int, row)] for name, row in zip(labels, counts, strict=True)]
+    return table(["truth \\ answer", *labels], rows)

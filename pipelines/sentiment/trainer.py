@@ -1,91 +1,99 @@
-"""What an epoch of the classifier is, and how its logits for many texts are had."""
-
-from collections.abc import Sequence
+"""How the classifier is trained: batches of texts of similar length, and its answers on dev."""
 
 import keras
 import numpy as np
+import tensorflow as tf
 
-from pipelines.learning import WarmupCosine
-from pipelines.sentiment import batches
+from pipelines import training
+from pipelines.epochs import Batches, Plan, dataset, draws
+from pipelines.schedules import WarmupCosine
+from pipelines.sentiment import metrics
+from pipelines.sentiment.data import PAD, UNKNOWN
 from pipelines.sentiment.flags import Train
+from pipelines.store import Store
 from zoo.models.sentiment import SentimentClassifier
 
-EVALUATION_BATCH = 64  # texts
 CLIP = 1.0  # norm of a gradient
+VALIDATION_BATCH = 64  # texts
 
 
-def optimizer(
-    flags: Train, peak: float, steps: int, epsilon: float = 1e-7
-) -> keras.optimizers.Optimizer:
-    """AdamW whose rate rises over a tenth of the steps and falls to 0."""
-    return keras.optimizers.AdamW(
-        WarmupCosine(peak, steps, steps // 10),
-        weight_decay=flags.weight_decay,
-        epsilon=epsilon,
-        clipnorm=CLIP,
-    )
-
-
-class Trainer:
-    """Epochs of a classifier: the first `frozen_epochs` for the readout alone, then all of it.
+class Trainer(training.Trainer):
+    """Cross-entropy of the labels, words dropped at random.
 
     Args:
         flags: of the run.
         model: built.
-        rows: word numbers of each training text, cut.
-        labels: `<int>[texts]`.
+        train, dev: columns `tokens` and `label`.
     """
 
-    def __init__(
-        self,
-        flags: Train,
-        model: SentimentClassifier,
-        rows: Sequence[np.ndarray],
-        labels: np.ndarray,
-    ):
-        self.flags = flags
-        self.model = model
-        self.rows = rows
-        self.targets = np.eye(model.classes, dtype=np.float32)[labels]
-        self.lengths = batches.boundaries(rows)
-        self.steps = batches.count(rows, flags.batch_size, self.lengths)
-        self.phase = None
+    monitor = "accuracy"
 
-    def begin(self, epoch: int) -> None:
-        """Compiles the model for the phase that `epoch` is in, if that is a new one."""
+    def __init__(self, flags: Train, model: SentimentClassifier, train: Store, dev: Store):
+        self.flags, self.model, self.train, self.dev = flags, model, train, dev
+        self.epochs, self.keep = flags.epochs, flags.keep
+        self.batches = Batches(train.lengths("tokens"), flags.batch_size, flags.seed)
+
+    def compile(self, phase: str) -> None:
+        """AdamW whose rate rises over a tenth of the steps and falls to 0."""
         flags = self.flags
-        frozen = epoch < flags.frozen_epochs
-        phase = "readout" if frozen else "all"
-        if phase == self.phase:
-            return
-        self.phase = phase
-        self.model.reader.trainable = not frozen
-        epochs = flags.frozen_epochs if frozen else flags.epochs - flags.frozen_epochs
-        self.model.compile(
-            optimizer(flags, flags.learning_rate, epochs * self.steps, flags.epsilon),
-            keras.losses.CategoricalCrossentropy(
-                from_logits=True, label_smoothing=flags.label_smoothing
-            ),
-            jit_compile="auto",
+        steps = self.epochs * self.batches.steps
+        optimizer = keras.optimizers.AdamW(
+            WarmupCosine(flags.learning_rate, steps, steps // 10),
+            weight_decay=flags.weight_decay,
+            epsilon=flags.epsilon,
+            clipnorm=CLIP,
         )
-        self.model.optimizer.build(self.model.trainable_variables)
+        loss = keras.losses.CategoricalCrossentropy(
+            from_logits=True, label_smoothing=flags.label_smoothing
+        )
+        self.model.compile(optimizer, loss, jit_compile="auto")
 
-    def epoch(self, epoch: int) -> dict[str, float]:
-        """One pass over the training texts; the same for the same epoch and model."""
-        rng = np.random.default_rng([self.flags.seed, epoch])
-        progress = keras.utils.Progbar(self.steps, stateful_metrics=["loss"])
-        losses = []
-        found = batches.shuffled(self.rows, self.flags.batch_size, self.lengths, rng)
-        for members, words in found:
-            words = batches.drop_words(words, self.flags.word_dropout, rng)
-            losses.append(float(self.model.train_on_batch(words, self.targets[members])))
-            progress.update(len(losses), [("loss", np.mean(losses))])
-        return {"loss": float(np.mean(losses))}
+    def steps(self, epoch: int) -> int:
+        return self.batches.steps
+
+    def dataset(self, epoch: int, start: int = 0) -> tf.data.Dataset:
+        """Words `<int32>[batch, time]`, one-hot labels `<float32>[batch, classes]`, weights."""
+        classes = self.model.classes
+
+        def read(records, time):
+            words = self.train.padded("tokens", records, time)
+            for row, record in zip(words, records, strict=True):
+                rng = draws(self.flags.seed, epoch, max(int(record), 0))
+                drop_words(row, self.flags.word_dropout, rng)
+            targets = np.eye(classes, dtype=np.float32)[self.train.dense("label", records)]
+            return words, targets, (records >= 0).astype(np.float32)
+
+        spec = (
+            tf.TensorSpec([None, None], tf.int32),
+            tf.TensorSpec([None, classes], tf.float32),
+            tf.TensorSpec([None], tf.float32),
+        )
+        return dataset(self.batches.plan(epoch), read, spec, start)
+
+    def validate(self) -> dict[str, float]:
+        """Accuracy and loss (mean -log p of the label, nats) on dev."""
+        probabilities = np.exp(metrics.log_softmax(logits(self.model, self.dev)))
+        labels = self.dev.columns["label"].values
+        return {
+            "accuracy": metrics.accuracy(probabilities, labels),
+            "loss": metrics.loss(probabilities, labels),
+        }
 
 
-def logits(model: SentimentClassifier, rows: Sequence[np.ndarray]) -> np.ndarray:
-    """The model's logits of each text `<float64>[texts, classes]`, in the order of `rows`."""
-    found = np.zeros((len(rows), model.classes))
-    for members, words in batches.in_order(rows, EVALUATION_BATCH, batches.boundaries(rows)):
-        found[members] = np.asarray(model.predict_on_batch(words))[: len(members)]
-    return found
+def drop_words(row: np.ndarray, share: float, rng: np.random.Generator) -> None:
+    """Replaces a random share of a row's words, in place, by the unknown word; padding stays.
+
+    A verdict must then rest on more than one word (word dropout, Iyyer et al. 2015).
+    """
+    if share:
+        row[(rng.random(len(row)) < share) & (row != PAD)] = UNKNOWN
+
+
+def logits(model: SentimentClassifier, store: Store) -> np.ndarray:
+    """The model's logits of each text `<float64>[texts, classes]`, in the order of the store."""
+    answers = np.zeros((len(store), model.classes))
+    plan: Plan = Batches(store.lengths("tokens"), VALIDATION_BATCH).in_order()
+    for records, time in zip(*plan, strict=True):
+        batch = model.predict_on_batch(store.padded("tokens", records, time))
+        answers[records[records >= 0]] = np.asarray(batch)[records >= 0]
+    return answers

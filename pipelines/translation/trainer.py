@@ -3,7 +3,8 @@
 import keras
 import numpy as np
 
-from pipelines.learning import SmoothedCrossentropy, WarmupCosine
+from pipelines.losses import SmoothedCrossentropy
+from pipelines.schedules import WarmupCosine
 from pipelines.translation import data
 from pipelines.translation.flags import Train
 from zoo.models.translator import Translator

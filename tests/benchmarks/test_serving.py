@@ -10,7 +10,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 from benchmarks import serving
-from pipelines.rest import servable
+from pipelines.server import servable
 
 
 @pytest.fixture
@@ -63,9 +63,9 @@ def answering():
 
 def test_load_from_several_clients(answering):
     port, asked = answering
-    found = serving.load(port, "m", b"[1]", clients=3, seconds=0.1)
-    assert 0 < found.p50 <= found.p99
-    assert found.rate > 3 / (3 * found.p99)
+    measured = serving.load(port, "m", b"[1]", clients=3, seconds=0.1)
+    assert 0 < measured.p50 <= measured.p99
+    assert measured.rate > 3 / (3 * measured.p99)
     assert len(asked) >= 6  # one that is not counted and one that is, of each client
     assert set(asked) == {("/v1/models/m:predict", b"[1]")}
     with pytest.raises(RuntimeError, match=r"404"):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipelines import cli, verbs
-from pipelines.rest.flags import ServeFlags
+from pipelines.server.flags import ServeFlags
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from pipelines.learning import SmoothedCrossentropy
 
 from pipelines.captioning.ciderd import cider_d, document_frequencies, prepare_references
 from pipelines.captioning.data import END, PAD, SPECIAL, START, shift_right
 from pipelines.captioning.learning import SelfCritical, with_end
-from pipelines.learning import SmoothedCrossentropy
 
 VOCABULARY = [*SPECIAL, "a", "red", "dog", "runs", "two", "cats"]
 REFERENCES = [

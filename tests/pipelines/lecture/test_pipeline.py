@@ -1,6 +1,7 @@
 """The command line: lessons, flags, errors that a person can act on, one report of all lessons."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -8,8 +9,8 @@ from pipelines import runs
 from pipelines.lecture import pipeline
 from pipelines.lecture.lesson import Finding, Lesson, LessonFlags, Result, check_at_least
 
-LESSONS = ["mlp_vs_rnn", "unfold", "sum", "compare", "types", "bptt", "long_term", "gates"]
-LESSONS += ["cells"]
+NAMES = ["mlp_vs_rnn", "unfold", "sum", "compare", "types", "bptt", "long_term", "gates"]
+NAMES += ["cells"]
 
 
 @dataclass(frozen=True)
@@ -30,15 +31,21 @@ def teach(flags):
 def quick(monkeypatch):
     """Two lessons that take no time."""
     table = {name: Lesson(name, f"the {name} one", Flags, teach) for name in ("first", "second")}
-    monkeypatch.setattr(pipeline, "PIPELINE", table)
+    monkeypatch.setattr(pipeline, "LESSONS", table)
 
 
 def test_all_lessons_are_in_the_table_in_the_lectures_order():
-    assert list(pipeline.PIPELINE) == LESSONS
-    for name, lesson in pipeline.PIPELINE.items():
+    assert list(pipeline.LESSONS) == NAMES
+    for name, lesson in pipeline.LESSONS.items():
         assert lesson.name == name
         assert lesson.flags().seed == 0
         assert lesson.title
+
+
+def test_every_file_of_lessons_is_in_the_table():
+    modules = {lesson.run.__module__ for lesson in pipeline.LESSONS.values()}
+    folder = Path(pipeline.__file__).parent / "lessons"
+    assert modules == {f"pipelines.lecture.lessons.{path.stem}" for path in folder.glob("*.py")}
 
 
 def test_a_lesson_prints_claim_and_measurement_and_writes_its_section(quick, tmp_path, capsys):
@@ -46,10 +53,10 @@ def test_a_lesson_prints_claim_and_measurement_and_writes_its_section(quick, tmp
     out = capsys.readouterr().out
     for line in ("lecture   It is <so>.", "measured  It is 2.", "holds", "note      a note"):
         assert line in out
-    kept = runs.read_json(tmp_path / "lessons" / "first.json")
-    assert kept["numbers"] == {"size": 2}
-    assert kept["findings"] == [{"claim": "It is <so>.", "measured": "It is 2.", "holds": True}]
-    assert kept["flags"] == {"seed": 0, "folder": str(tmp_path), "size": 2}
+    record = runs.read_json(tmp_path / "lessons" / "first.json")
+    assert record["numbers"] == {"size": 2}
+    assert record["findings"] == [{"claim": "It is <so>.", "measured": "It is 2.", "holds": True}]
+    assert record["flags"] == {"seed": 0, "folder": str(tmp_path), "size": 2}
     page = (tmp_path / "report.html").read_text()
     assert "It is &lt;so&gt;." in page
     assert "the second one" not in page
@@ -98,7 +105,7 @@ def test_an_unknown_flag_ends_with_status_two(capsys):
 def test_help_lists_the_lessons(capsys):
     assert pipeline.main(["--help"]) == 0
     out = capsys.readouterr().out
-    assert all(name in out for name in [*LESSONS, "all"])
+    assert all(name in out for name in [*NAMES, "all"])
     assert pipeline.main([]) == 2
 
 
@@ -106,7 +113,7 @@ def test_interrupting_keeps_what_was_done(quick, monkeypatch, tmp_path, capsys):
     def stop(flags):
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(pipeline.PIPELINE, "second", Lesson("second", "it", Flags, stop))
+    monkeypatch.setitem(pipeline.LESSONS, "second", Lesson("second", "it", Flags, stop))
     assert pipeline.main(["all", "--folder", str(tmp_path)]) == 130
     assert "the first one" in (tmp_path / "report.html").read_text()
     assert "Stopped" in capsys.readouterr().err

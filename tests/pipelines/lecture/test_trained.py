@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pipelines import runs
-from pipelines.lecture import gates
+from pipelines.lecture.lessons import gates
 from pipelines.lecture.trained import encode, read_run
 from zoo.layers import LSTM
 from zoo.layers.constant_feature import ConstantFeature
@@ -50,8 +50,8 @@ def test_a_run_reads_a_text_as_its_own_model_does(
     reading = read_run(folder, text)
     assert reading.tokens == tokens
     expected = keras.ops.convert_to_numpy(model(np.array([numbers])))
-    found = keras.ops.convert_to_numpy(reading.layer(reading.x[None]))
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    states = keras.ops.convert_to_numpy(reading.layer(reading.x[None]))
+    np.testing.assert_allclose(states, expected, rtol=1e-6)
 
 
 def test_one_hot_symbols_need_no_embedding(tmp_path):

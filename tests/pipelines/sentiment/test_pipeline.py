@@ -14,13 +14,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from pipelines.sentiment.measuring import about_model, as_labelled, evaluate
+from pipelines.sentiment.tokens import SPECIAL
 
 from datasets.sentiment import read
 from pipelines import cli, exporting
 from pipelines.sentiment.flags import Evaluate, Train
-from pipelines.sentiment.measuring import about_model, as_labelled, evaluate
 from pipelines.sentiment.pipeline import PIPELINE, prepare
-from pipelines.sentiment.tokens import SPECIAL
 
 ROOT = Path(__file__).parents[3]
 SIZES = {

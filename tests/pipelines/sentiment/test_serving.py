@@ -10,12 +10,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-
-from pipelines.exporting import WARMUP, write_saved_model
-from pipelines.sentiment import tokens
 from pipelines.sentiment.batches import pad
 from pipelines.sentiment.predicting import heat_line
 from pipelines.sentiment.serving import positive_of, sentiment_export
+
+from pipelines.exporting import WARMUP, write_saved_model
+from pipelines.sentiment import tokens
 from zoo.models.sentiment import SentimentClassifier
 
 VOCABULARY = [*tokens.SPECIAL, "the", "film", "was", "not", "good", "bad", "!!", "🙂", "."]

@@ -1,0 +1,150 @@
+"""How often an exported classifier is right, and how well it knows it: a split in one pass."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from datasets.sentiment import CSV_OPTIONS, label_names, load
+from pipelines.contract import Evaluation
+from pipelines.sentiment import metrics
+from pipelines.sentiment.flags import Evaluate
+from pipelines.sentiment.signatures import positive_of
+
+SHOWN = 8  # texts in each group of the report
+WINDOW = 4096  # texts that are sorted by length at a time, so that like ones share a batch
+
+
+class Text(NamedTuple):
+    """One text of the split, and the model's answer."""
+
+    id: str
+    text: bytes
+    label: int
+    probabilities: np.ndarray
+
+    @property
+    def certainty_of_mistake(self) -> float:
+        """The likeliest label's probability where it is wrong, else below 0."""
+        best = int(self.probabilities.argmax())
+        return float(self.probabilities[best]) if best != self.label else -1.0
+
+
+@dataclass(frozen=True)
+class Answers:
+    """An exported model's answers on a split.
+
+    labels: names of the model's labels.
+    truths: `<int>[texts]`, true labels; the numbers are the model's.
+    probabilities: `<float>[texts, labels]`.
+    temperature: that the model was calibrated with.
+    mistakes, others: the surest wrong answers, and texts at random.
+    explain: texts -> for each (words, contributions).
+    """
+
+    labels: list[str]
+    truths: np.ndarray
+    probabilities: np.ndarray
+    temperature: float
+    mistakes: list[Text]
+    others: list[Text]
+    explain: Callable[[Sequence[bytes]], list[tuple[list[str], np.ndarray]]]
+
+
+def evaluate(model, flags: Evaluate) -> Evaluation:
+    """Answers of an exported model for a split's texts, as a server would give them.
+
+    Raises:
+        ValueError: no text of the split has a label, or the model does not know one.
+    """
+    about = about_model(model)
+    records, numbers = _records(flags, about)
+    truths, probabilities, mistakes, others = [], [], [], []
+    rng = np.random.default_rng(0)
+    for text in _answered(model, records, numbers, flags.batch_size):
+        truths.append(text.label)
+        probabilities.append(text.probabilities)
+        mistakes = sorted([*mistakes, text], key=lambda text: -text.certainty_of_mistake)[:SHOWN]
+        # Reservoir sampling: at any time each text so far is among them with the same chance.
+        place = len(others) if len(others) < SHOWN else int(rng.integers(len(truths)))
+        others[place : place + 1] = [text] if place < SHOWN else []
+    if not truths:
+        raise ValueError("`split` must hold reviews with a label. Got none: nothing to measure.")
+    answers = Answers(
+        labels=about["labels"],
+        truths=np.array(truths),
+        probabilities=np.array(probabilities, np.float64),
+        temperature=about["temperature"],
+        mistakes=[text for text in mistakes if text.certainty_of_mistake >= 0],
+        others=others,
+        explain=lambda texts: explain(model, texts),
+    )
+    measured = metrics.classification_metrics(
+        answers.probabilities, answers.truths, about["temperature"], positive_of(about["labels"])
+    )
+    return Evaluation(measured, answers)
+
+
+def about_model(model) -> dict[str, Any]:
+    """What the export wrote about itself: labels, temperature, data set and its options."""
+    return json.loads(tf.io.read_file(model.about.asset_path).numpy())
+
+
+def _records(flags: Evaluate, about: dict[str, Any]) -> tuple[tf.data.Dataset, np.ndarray]:
+    """The split's records, and the model's number of each of their labels."""
+    given = {name: getattr(flags, name) for name in CSV_OPTIONS}
+    given = {name: value for name, value in given.items() if value is not None}
+    options = {**(about["options"] if flags.dataset == about["dataset"] else {}), **given}
+    records = load(
+        flags.dataset,
+        flags.split,
+        flags.data_dir,
+        seed=about["split_seed"],
+        limit=flags.limit,
+        **options,
+    )
+    names = label_names(flags.dataset, flags.data_dir, **options)
+    unknown = sorted(set(names) - set(about["labels"]))
+    if unknown:
+        raise ValueError(
+            f"The labels must be among the model's: {', '.join(about['labels'])}. Got "
+            f"{', '.join(unknown)}."
+        )
+    return records, np.array([about["labels"].index(name) for name in names])
+
+
+def _answered(model, records, numbers: np.ndarray, batch_size: int) -> Iterator[Text]:
+    """The texts that have a label, with the model's answers; like lengths share a batch."""
+    progress = keras.utils.Progbar(None, unit_name="text")
+    labelled = records.filter(lambda record: record["label"] >= 0)
+    for window in labelled.batch(WINDOW).prefetch(1).as_numpy_iterator():
+        order = np.argsort([len(text) for text in window["text"]], kind="stable")
+        for start in range(0, len(order), batch_size):
+            rows = order[start : start + batch_size]
+            answers = _answer(model, window["text"][rows])
+            for row, probabilities in zip(rows, answers, strict=True):
+                label = int(numbers[window["label"][row]])
+                yield Text(window["id"][row].decode(), window["text"][row], label, probabilities)
+            progress.add(len(rows))
+
+
+def _answer(model, texts: Sequence[bytes]) -> np.ndarray:
+    """`<float>[texts, labels]`; a text without words has none, and counts as a guess."""
+    probabilities = model.signatures["serving_default"](text=tf.constant(texts, tf.string))
+    probabilities = probabilities["probabilities"].numpy()
+    empty = probabilities.sum(axis=1, keepdims=True) == 0
+    return np.where(empty, 1 / probabilities.shape[1], probabilities)
+
+
+def explain(model, texts: Sequence[bytes]) -> list[tuple[list[str], np.ndarray]]:
+    """Words of each text as the model read them, and what each contributed."""
+    answer = model.signatures["words"](text=tf.constant(texts, tf.string))
+    explained = []
+    for row, moved in zip(answer["words"].numpy(), answer["contributions"].numpy(), strict=True):
+        words = [word.decode() for word in row if word]
+        explained.append((words, moved[: len(words)]))
+    return explained

@@ -1,0 +1,158 @@
+"""A loaded SavedModel: its signatures as TF Serving sees them, and calling them with arrays."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.framework import types_pb2
+from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
+from tensorflow_serving.apis import get_model_metadata_pb2, prediction_log_pb2
+
+from pipelines.server.errors import Code, RequestError, invalid
+from pipelines.server.requests import DEFAULT_SIGNATURE, Spec
+
+WARMUP = "assets.extra/tf_serving_warmup_requests"
+METHODS = "tensorflow/serving/"  # before predict, classify or regress
+TRACE = "<stack traces unavailable>\n"  # above it, an error repeats the graph
+
+DTYPE = {
+    name: tf.as_dtype(number) for name, number in types_pb2.DataType.items() if 0 < number < 24
+}
+
+
+class Signature(NamedTuple):
+    """One way to call a model.
+
+    Attributes:
+        function: from named tensors to named tensors.
+        inputs, outputs: their types and shapes.
+        method: of TF Serving: tensorflow/serving/predict, or classify, or regress.
+    """
+
+    function: Callable[..., Mapping[str, tf.Tensor]]
+    inputs: Mapping[str, Spec]
+    outputs: Mapping[str, Spec]
+    method: str
+
+    @property
+    def batchable(self) -> bool:
+        """Whether requests may share a call and then have their parts of its answer.
+
+        All inputs and outputs must have a free first dimension. The outputs' other dimensions must
+        be fixed: rows padded to the longest of a batch would differ with their neighbours.
+        """
+
+        def free(spec: Spec) -> bool:
+            return bool(spec.shape) and spec.shape[0] is None
+
+        fixed = all(spec.shape and None not in spec.shape[1:] for spec in self.outputs.values())
+        return (
+            bool(self.inputs)
+            and fixed
+            and all(map(free, self.inputs.values()))
+            and all(map(free, self.outputs.values()))
+        )
+
+
+class Servable:
+    """A loaded model.
+
+    Attributes:
+        signatures: by name.
+        definitions: the same as the SavedModel's own protocol buffers.
+    """
+
+    def __init__(self, model, definitions: get_model_metadata_pb2.SignatureDefMap):
+        self._model = model  # its variables live as long as it does
+        self.definitions = definitions
+        self.signatures = {
+            name: Signature(
+                model.signatures[name],
+                _specs(definition.inputs),
+                _specs(definition.outputs),
+                definition.method_name,
+            )
+            for name, definition in definitions.signature_def.items()
+            if name in model.signatures
+        }
+
+    def signature(self, name: str, method: str = "predict") -> Signature:
+        """A signature that a method may be asked of.
+
+        Raises:
+            RequestError: the name is of no signature, or the signature is for another method.
+        """
+        signature = self.signatures.get(name)
+        if signature is None:
+            raise invalid(f'Serving signature name: "{name}" not found in signature def')
+        if method != "predict" and signature.method != METHODS + method:
+            kind = {"classify": "classification", "regress": "regression"}[method]
+            raise invalid(
+                f"Expected {kind} signature method_name to be {METHODS}{method}. "
+                f"Was: {signature.method}"
+            )
+        return signature
+
+    def run(self, name: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Calls a signature.
+
+        Raises:
+            RequestError: TensorFlow's own error, with its code.
+        """
+        signature = self.signatures[name]
+        try:
+            tensors = {
+                key: tf.constant(value, DTYPE[signature.inputs[key].dtype])
+                for key, value in inputs.items()
+            }
+            return {key: value.numpy() for key, value in signature.function(**tensors).items()}
+        except tf.errors.OpError as error:
+            message = error.message.rpartition(TRACE)[2].strip()
+            raise RequestError(Code(error.error_code), message) from error
+
+
+def load(folder: Path) -> Servable:
+    """Loads a SavedModel, and runs its warm-up requests as TF Serving does.
+
+    Raises:
+        ValueError: it has no graph for serving.
+        OSError: its files cannot be read.
+        RequestError: a warm-up request fails.
+    """
+    content = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    graphs = [graph for graph in content.meta_graphs if "serve" in graph.meta_info_def.tags]
+    if not graphs:
+        raise ValueError(f"{folder} has no graph with the tag `serve`.")
+    definitions = get_model_metadata_pb2.SignatureDefMap()
+    for name, definition in graphs[0].signature_def.items():
+        definitions.signature_def[name].CopyFrom(definition)
+    servable = Servable(tf.saved_model.load(str(folder)), definitions)
+    for name, inputs in warmup_requests(folder):
+        servable.run(name, inputs)
+    return servable
+
+
+def warmup_requests(folder: Path) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+    """The signature and the inputs of each of a SavedModel's warm-up requests; none without."""
+    path = folder / WARMUP
+    if not path.exists():
+        return
+    for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+        request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+        inputs = {key: tf.make_ndarray(value) for key, value in request.inputs.items()}
+        yield request.model_spec.signature_name or DEFAULT_SIGNATURE, inputs
+
+
+def _specs(tensors: Mapping[str, meta_graph_pb2.TensorInfo]) -> dict[str, Spec]:
+    return {
+        name: Spec(types_pb2.DataType.Name(info.dtype), _shape(info.tensor_shape))
+        for name, info in sorted(tensors.items())
+    }
+
+
+def _shape(proto) -> tuple[int | None, ...] | None:
+    if proto.unknown_rank:
+        return None
+    return tuple(None if dim.size < 0 else dim.size for dim in proto.dim)
