@@ -20,7 +20,7 @@ from pipelines.sentiment.flags import FORMER, PRESETS, Evaluate, Predict, Train
 from pipelines.sentiment.report import report_sections
 from pipelines.sentiment.trainer import Trainer, logits
 from pipelines.store import Column, Store
-from zoo.models.reader import Reader
+from zoo.layers.word_encoder import WordEncoder
 from zoo.models.sentiment import SentimentClassifier
 
 LARGEST_WITH_PAIRS = 46_340  # words: the code of a pair fits 32 bits
@@ -38,7 +38,7 @@ LEAST = 0.05  # nats: in a text where no word does more, none is shown
 
 def build_classifier(flags: Train, words: int, classes: int) -> SentimentClassifier:
     """The model of a run, built."""
-    arguments = arguments_of(SentimentClassifier, flags) | arguments_of(Reader, flags)
+    arguments = arguments_of(SentimentClassifier, flags) | arguments_of(WordEncoder, flags)
     arguments |= {"vocabulary_size": words, "classes": classes}
     model = SentimentClassifier(name="sentiment", **arguments)
     model.build((None, None))

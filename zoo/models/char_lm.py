@@ -9,11 +9,11 @@ from keras import ops
 from zoo.decoding import sample_text
 from zoo.layers import LSTMCell, SimpleRNNCell
 from zoo.layers.constant_feature import ConstantFeature, GateOffsets
+from zoo.layers.reparametrised_rnn import ReparametrisedRNN
 from zoo.models.char_lm_checks import check_arguments
-from zoo.models.recurrence import Recurrence
 
 Tensor = Any
-GAIN, CENTER = 4.0, 0.2  # for the lecture's sigmoid candidate: see `Recurrence`
+GAIN, CENTER = 4.0, 0.2  # for the lecture's sigmoid candidate: see `ReparametrisedRNN`
 
 
 @keras.saving.register_keras_serializable(package="unfold")
@@ -45,8 +45,8 @@ class CharLM(keras.Model):
         cell: "lstm" (the lecture's), "lstm_tanh" (the usual candidate) or "simple_rnn".
         constant_feature: whether each layer and the readout read a constant 1, too.
         layer_norm: whether what a layer gives out is normed.
-        centred: whether the lecture's LSTM is trained in the form of `Recurrence` that centres h
-            and gives the sigmoid candidate its swing; the other cells need neither.
+        centred: whether the lecture's LSTM is trained in the form that centres h and gives the
+            sigmoid candidate its swing: see `ReparametrisedRNN`; the other cells need neither.
         input_dropout: share of the embedding's features dropped in training.
         dropout: share of a layer's outputs dropped.
         weight_dropout: share of the recurrent weights dropped.
@@ -105,10 +105,10 @@ class CharLM(keras.Model):
         self.drop_input = keras.layers.SpatialDropout1D(input_dropout, name="drop_input")
         self.drop = keras.layers.SpatialDropout1D(dropout, name="drop")
 
-    def _recurrence(self, index: int) -> Recurrence:
+    def _recurrence(self, index: int) -> ReparametrisedRNN:
         config = self._config
         centred = config["centred"] and config["cell"] == "lstm"
-        return Recurrence(
+        return ReparametrisedRNN(
             self._cell(),
             rate=config["weight_dropout"],
             gain=GAIN if centred else 1.0,
@@ -193,7 +193,7 @@ class CharLM(keras.Model):
         return self.unroll(ops.expand_dims(tokens, 1), states, fixed=fixed)[1]
 
     def lecture_weights(self) -> list[tuple[Tensor, Tensor]]:
-        """The lecture's W of each layer, for [x, 1] and for h: see `Recurrence`."""
+        """The lecture's W of each layer, for [x, 1] and for h: see `ReparametrisedRNN`."""
         return [layer.lecture_weights() for layer in self.recurrences]
 
     def as_printed(self) -> "CharLM":

@@ -3,7 +3,7 @@
 from typing import Any
 
 from zoo.checks import check_choice, check_integer, check_rate
-from zoo.models.recurrent_layer import CELLS
+from zoo.layers.lecture_layer import CELLS
 
 SIZES = ("vocabulary_size", "units", "layers", "batch_size")
 RATES = ("input_dropout", "dropout", "weight_dropout")

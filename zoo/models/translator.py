@@ -5,12 +5,11 @@ from keras import ops
 
 from zoo.checks import check_choice, check_integer, check_rate
 from zoo.decoding import beam_search, greedy, sample
-from zoo.layers.attention import AdditiveAttention, MultiplicativeAttention
-from zoo.layers.constant_feature import ConstantFeature
-from zoo.models.recurrent_layer import CELLS, recurrent_layer
-from zoo.models.sentence_encoder import SentenceEncoder
+from zoo.layers.attention import ATTENTIONS, Attention, attention_layer
+from zoo.layers.attention_decoder import AttentionDecoder
+from zoo.layers.lecture_layer import CELLS, STATES
+from zoo.layers.sentence_encoder import SentenceEncoder
 
-ATTENTIONS = ("additive", "multiplicative", "none")
 PAD = 0
 FAR_BELOW = -1e4  # below every h, and finite in 16 bits
 
@@ -31,8 +30,7 @@ class Translator(keras.Model):
     x and y are rows of the embedding E, times the root of their size. With `encoder_layers` above
     1, [h→, h←] of a layer are what the next one reads; m is the last one's, layer-normalised.
 
-    No layer waits for a later layer's previous step, so that training runs each layer over all time
-    steps at once (as the two-layer captioners of Anderson et al. 2018).
+    h¹, c and h² are those of an `AttentionDecoder`.
     Sources: Sutskever, Vinyals and Le 2014 (encoder and decoder), Bahdanau, Cho and Bengio 2015
     (both directions, attention), Luong, Pham and Manning 2015 (multiplicative attention), Press and
     Wolf 2017 (one embedding for source, target and readout), Gal and Ghahramani 2016 (dropout that
@@ -89,8 +87,7 @@ class Translator(keras.Model):
             "dropout": dropout,
         }
         _check(self._config)
-        self.vocabulary_size = vocabulary_size
-        self.constant = ConstantFeature(name="constant")
+        self.vocabulary_size, self.units = vocabulary_size, units
         self.embedding = keras.layers.Embedding(
             vocabulary_size,
             embedding_units,
@@ -100,16 +97,11 @@ class Translator(keras.Model):
         self.encoder = SentenceEncoder(encoder_units, encoder_layers, cell, dropout, name="encoder")
         dense = keras.layers.Dense
         self.sentence = dense(units, activation="tanh", use_bias=False, name="sentence")
-        self.first = recurrent_layer(cell, units, "first", return_state=True)
-        self.second = recurrent_layer(cell, units, "second", return_state=True)
-        states = 2 * (1 if cell == "simple_rnn" else 2)
+        states = 2 * STATES[cell]
         self.bridge = dense(states * units, activation="tanh", use_bias=False, name="bridge")
-        self.attention = {
-            "additive": lambda: AdditiveAttention(attention_units, name="attention"),
-            "multiplicative": lambda: MultiplicativeAttention(name="attention"),
-            "none": lambda: None,
-        }[attention]()
-        if self.attention is not None:
+        looks = attention_layer(attention, attention_units, "attention")
+        self.decoder = AttentionDecoder(units, looks, cell, dropout, True, name="decoder")
+        if looks is not None:
             self.memory_norm = keras.layers.LayerNormalization(name="memory_norm")
         self.readout = dense(embedding_units, use_bias=False, name="readout")
         same_at_all_steps = (None, 1, None)
@@ -125,11 +117,9 @@ class Translator(keras.Model):
         self.encoder.build((None, None, width))
         self.sentence.build((None, memory * (2 if self.attention is not None else 3)))
         self.bridge.build((None, units))
-        self.first.build((None, None, width + 1))
-        self.second.build((None, None, units + context + 1))
+        self.decoder.build((None, None, None, width), {"cells": (None, None, context)})
         if self.attention is not None:
             self.memory_norm.build((None, None, memory))
-            self.attention.build((None, None, units), (None, None, memory))
         self.readout.build((None, None, units + context + width))
         self.offsets = self.add_weight(
             name="offsets", shape=(self.vocabulary_size,), initializer="zeros"
@@ -146,8 +136,12 @@ class Translator(keras.Model):
         """Logits as `call` and weights `<float32>[batch, time, source_time]` or None."""
         memory = self.read_source(inputs["source"], training)
         words = self._embed(inputs["tokens"], training)
-        hidden, context, weights = self._decode(words, memory, training)
-        return self._logits(hidden, context, words, training), weights
+        hidden, context, weights = self.decoder(
+            words[:, None], memory, self.begin(memory), training=training
+        )
+        hidden = self.drop(hidden[:, 0], training=training)
+        logits = self._logits(hidden, context[:, 0], words, training)
+        return logits, None if weights is None else weights[:, 0]
 
     def read_source(self, source, training=False):
         """The sentence as the decoder reads it.
@@ -164,53 +158,30 @@ class Translator(keras.Model):
             parts.append(ops.max(cells + FAR_BELOW * (1 - real), axis=1))
         sentence = self.sentence(ops.concatenate(parts, axis=-1))
         sentence = self.drop(sentence[:, None], training=training)[:, 0]
-        memory = {"mask": mask, "sentence": sentence}
-        if self.attention is not None:
-            memory["cells"] = self.drop(self.memory_norm(cells), training=training)
-            memory["keys"] = self.attention.keys(memory["cells"])
-        return memory
-
-    def _decode(self, words, memory, training):
-        """h² and context `[batch, time, ...]`, weights or None: each layer over all steps."""
-        first, second = self._first_states(memory)
-        hidden = self.first(self.constant(words), initial_state=first, training=training)[0]
-        hidden = self.drop(hidden, training=training)
-        context, weights = self._attend(hidden, memory)
-        joined = self._join(hidden, context)
-        hidden = self.second(joined, initial_state=second, training=training)[0]
-        return self.drop(hidden, training=training), context, weights
+        if self.attention is None:
+            memory = self.decoder.remember(sentence[:, None])
+        else:
+            cells = self.drop(self.memory_norm(cells), training=training)
+            memory = self.decoder.remember(cells, mask)
+        return {**memory, "sentence": sentence}
 
     # Free running: one step at a time, over the same weights.
 
     def begin(self, memory):
-        """The decoder's state before the first word: a list of `<float>[batch, 1, ...]`.
-
-        The states of the first layer, then of the second.
-        """
-        first, second = self._first_states(memory)
-        return [ops.expand_dims(value, 1) for value in [*first, *second]]
+        """The decoder's state before the first word: a list of `<float>[batch, 1, ...]`."""
+        states = self.bridge(memory["sentence"])
+        return self.decoder.begin(
+            memory, ops.split(states, states.shape[-1] // self.units, axis=-1)
+        )
 
     def step(self, tokens, state, memory):
         """One word on: tokens `<int32>[batch, beams]` -> logits `[batch, beams, vocabulary_size]`.
 
         state is `begin`'s, `[batch, beams, ...]` each; memory is shared by a sentence's beams.
         """
-        batch, beams = ops.shape(tokens)
         words = self._embed(tokens, training=False)
-
-        def flat(value):
-            return ops.reshape(value, (-1, value.shape[-1]))
-
-        def wide(value):
-            return ops.reshape(value, (batch, beams, value.shape[-1]))
-
-        count = len(self._first_states_shape)
-        state = [flat(value) for value in state]
-        hidden, first = self.first.cell(self.constant(flat(words)), state[:count])
-        context, _ = self._attend(wide(hidden), memory)
-        hidden, second = self.second.cell(self._join(hidden, flat(context)), state[count:])
-        logits = self._logits(wide(hidden), context, words, training=False)
-        return logits, [wide(value) for value in (*_as_list(first), *_as_list(second))]
+        hidden, context, _, state = self.decoder.step(words, state, memory)
+        return self._logits(hidden, context, words, training=False), state
 
     def translate(self, source, *, method: str = "beam", samples: int = 1, **options):
         """Free-running words for sentences: `zoo.decoding.Decoded`.
@@ -231,33 +202,15 @@ class Translator(keras.Model):
 
     # Parts.
 
+    @property
+    def attention(self) -> Attention | None:
+        """Between the decoder's layers."""
+        return self.decoder.attention
+
     def _embed(self, tokens, training):
         # Scaled back to unit variance: the rows are small because they serve as readout, too.
         words = self.embedding(tokens) * self._config["embedding_units"] ** 0.5
         return self.drop_embeddings(words, training=training)
-
-    def _join(self, *parts):
-        return self.constant(ops.concatenate(parts, axis=-1))
-
-    @property
-    def _first_states_shape(self) -> list:
-        """One entry for each state of a decoder layer: h, and C of an LSTM."""
-        return _as_list(self.first.cell.state_size)
-
-    def _first_states(self, memory):
-        count = len(self._first_states_shape)
-        states = ops.split(self.bridge(memory["sentence"]), 2 * count, axis=-1)
-        return list(states[:count]), list(states[count:])
-
-    def _attend(self, queries, memory):
-        """Context `[batch, time, ...]` of queries `[batch, time, units]`, and weights or None."""
-        if self.attention is None:
-            sentence = memory["sentence"]
-            shape = (*ops.shape(queries)[:2], sentence.shape[-1])
-            return ops.broadcast_to(sentence[:, None], shape), None
-        return self.attention(
-            queries, memory["cells"], keys=memory["keys"], memory_mask=memory["mask"]
-        )
 
     def _logits(self, hidden, context, words, training):
         readout = self.readout(ops.concatenate([hidden, context, words], axis=-1))
@@ -268,10 +221,6 @@ class Translator(keras.Model):
 
     def get_config(self):
         return {**super().get_config(), **self._config}
-
-
-def _as_list(states) -> list:
-    return list(states) if isinstance(states, (list, tuple)) else [states]
 
 
 def _check(config: dict) -> None:

@@ -167,7 +167,7 @@ def test_jax_gives_the_same_answers(build, rules, inputs, tmp_path):
         ({"units": -3}, "`units` must be a positive integer. Got -3"),
         ({"embedding_units": 2.5}, "`embedding_units` must be a positive integer. Got 2.5"),
         ({"attention_units": True}, "`attention_units` must be a positive integer. Got True"),
-        ({"dropout": 1.5}, "rate"),
+        ({"dropout": 1.5}, r"`dropout` must be a number in \[0, 1\). Got 1.5"),
     ],
     ids=str,
 )

@@ -11,8 +11,6 @@ import keras
 import numpy as np
 import pytest
 
-from zoo.models.recurrent_layer import CELLS
-from zoo.models.sentence_encoder import SentenceEncoder
 from zoo.models.translator import Translator
 
 BATCH, SOURCE, TIME = 3, 6, 5
@@ -227,19 +225,6 @@ def test_learns_to_turn_sentences_round(kind):
     np.testing.assert_array_equal(found.tokens[:, 0, :4], [[6, 5, 4, 0], [4, 6, 0, 0]])
 
 
-def test_encoder_as_in_its_example():
-    """Cells that sum their inputs: x = 1, 2, 4 and one place of padding."""
-    encoder = SentenceEncoder(1, cell="simple_rnn")
-    encoder.build((None, None, 1))
-    for layer in encoder.pairs[0]:
-        layer.cell.kernel.assign([[1.0], [0.0]])  # of x, and of the constant
-        layer.cell.recurrent_kernel.assign([[1.0]])
-    x = np.array([[[1.0], [2.0], [4.0], [9.0]]])
-    cells, ends = encoder(x, mask=np.array([[True, True, True, False]]))
-    np.testing.assert_array_equal(np.asarray(cells)[0, :3], [[1, 7], [3, 6], [7, 4]])
-    np.testing.assert_array_equal(ends, [[7, 7]])
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -255,12 +240,9 @@ def test_arguments_are_checked(options, message):
         Translator(WORDS, **options)
 
 
-def test_unknown_cell_or_search_is_named(inputs):
-    with pytest.raises(ValueError, match=r"`cell` must be one of .* Got 'gru'"):
-        SentenceEncoder(3, cell="gru")
+def test_an_unknown_search_is_named(inputs):
     with pytest.raises(ValueError, match=r"`method` must be one of .* Got 'beams'"):
         build().translate(inputs["source"], method="beams", **RULES)
-    assert set(CELLS) == {"lstm", "lstm_tanh", "simple_rnn"}
 
 
 OTHER = """

@@ -3,8 +3,9 @@
 import keras
 from keras import ops
 
+from zoo.checks import check_integers, check_rate
 from zoo.layers.constant_feature import ConstantFeature
-from zoo.models.recurrent_layer import recurrent_layer
+from zoo.layers.lecture_layer import lecture_layer
 
 
 @keras.saving.register_keras_serializable(package="unfold")
@@ -21,6 +22,23 @@ class SentenceEncoder(keras.layers.Layer):
     Example of three words and one place of padding, with cells that sum their inputs: x = 1, 2, 4
     has h→ = 1, 3, 7 and h← = 7, 6, 4, and ends 7 and 7.
 
+        >>> import numpy as np
+        >>> from zoo.layers.sentence_encoder import SentenceEncoder
+        >>> encoder = SentenceEncoder(1, cell="simple_rnn")
+        >>> encoder.build((None, None, 1))
+        >>> for layer in encoder.directions[0]:
+        ...     layer.cell.set_lecture_weights({"W_i": [[1.0], [0.0]], "W_r": [[1.0]]})
+        >>> x, mask = np.array([[[1.0], [2.0], [4.0], [9.0]]]), np.array([[1, 1, 1, 0]], bool)
+        >>> m, ends = encoder(x, mask=mask)
+        >>> [[float(h) for h in cell] for cell in m[0, :3]], [float(end) for end in ends[0]]
+        ([[1.0, 7.0], [3.0, 6.0], [7.0, 4.0]], [7.0, 7.0])
+
+    Args:
+        units: size of h in each direction.
+        layers: how many.
+        cell: one of `CELLS` of `zoo.layers.lecture_layer`.
+        dropout: share of a layer's outputs dropped on the way to the next, the same at all steps.
+
     Call arguments:
         inputs: `<float>[batch, time, features]`.
         mask: `<bool>[batch, time]`, False on the right where a step is padding.
@@ -29,47 +47,40 @@ class SentenceEncoder(keras.layers.Layer):
         m `<float>[batch, time, 2 * units]` (of no use where the mask is False) and ends
         `<float>[batch, 2 * units]`.
 
-    Args:
-        units: size of h in each direction.
-        layers: how many.
-        cell: see `recurrent_layer`.
-        dropout: share of a layer's outputs dropped on the way to the next, the same at all steps.
+    Raises:
+        ValueError: an argument is out of its range.
     """
 
     def __init__(
-        self,
-        units: int,
-        layers: int = 1,
-        cell: str = "lstm",
-        dropout: float = 0.0,
-        **kwargs,
+        self, units: int, layers: int = 1, cell: str = "lstm", dropout: float = 0.0, **kwargs
     ):
         super().__init__(**kwargs)
+        check_integers(units=units, layers=layers)
+        check_rate("dropout", dropout)
         self.supports_masking = True
-        self._config = {"units": units, "layers": layers, "cell": cell, "dropout": dropout}
+        self.units = units
         self.constant = ConstantFeature(name="constant")
-        self.pairs = [
+        both = (("forwards", False), ("backwards", True))
+        self.directions = [
             [
-                recurrent_layer(
-                    cell, units, f"{name}_{layer}", return_state=True, go_backwards=back
-                )
-                for name, back in (("forwards", False), ("backwards", True))
+                lecture_layer(cell, units, f"{name}_{i}", return_state=True, go_backwards=back)
+                for name, back in both
             ]
-            for layer in range(layers)
+            for i in range(layers)
         ]
         self.drop = keras.layers.Dropout(dropout, (None, 1, None))
 
-    def build(self, input_shape):
-        width = input_shape[-1]
-        for pair in self.pairs:
-            for direction in pair:
-                direction.build((None, None, width + 1))
-            width = 2 * self._config["units"]
+    def build(self, inputs_shape):
+        width = inputs_shape[-1]
+        for pair in self.directions:
+            for layer in pair:
+                layer.build((None, None, width + 1))
+            width = 2 * self.units
 
     def call(self, inputs, mask=None, training=False):
         cells = inputs
-        for layer, (forwards, backwards) in enumerate(self.pairs):
-            if layer:
+        for index, (forwards, backwards) in enumerate(self.directions):
+            if index:
                 cells = self.drop(cells, training=training)
             cells = self.constant(cells)
             there, last, *_ = forwards(cells, mask=mask, training=training)
@@ -79,6 +90,3 @@ class SentenceEncoder(keras.layers.Layer):
 
     def compute_mask(self, inputs, mask=None):
         return None  # whoever gave the mask has it
-
-    def get_config(self):
-        return {**super().get_config(), **self._config}

@@ -10,7 +10,7 @@ Tensor = Any
 
 
 @keras.saving.register_keras_serializable(package="unfold")
-class Recurrence(keras.layers.Layer):
+class ReparametrisedRNN(keras.layers.Layer):
     """One recurrent layer whose state is given and given back, over reparametrised weights.
 
     The cell's equations are the lecture's, with a weight W_h for h, W_x for x, and w for the
@@ -27,6 +27,17 @@ class Recurrence(keras.layers.Layer):
     With `center` the gates read W_h (h - center): h of the lecture's cell is never negative, and
     what all its units share would drown what tells them apart (LeCun et al. 1998, "Efficient
     BackProp", section 4.3, on inputs that are all positive).
+
+    Example:
+
+        >>> import numpy as np
+        >>> from zoo.layers import LSTMCell
+        >>> from zoo.layers.reparametrised_rnn import ReparametrisedRNN
+        >>> layer = ReparametrisedRNN(LSTMCell(5), gain=4.0, center=0.2)
+        >>> x = np.ones((2, 3, 4), "float32")  # ends in the constant 1
+        >>> h, states = layer(x, [np.zeros((2, 5), "float32")] * 2)
+        >>> tuple(h.shape), [tuple(state.shape) for state in states]
+        ((2, 3, 5), [(2, 5), (2, 5)])
 
     Args:
         cell: `LSTMCell` or `SimpleRNNCell` of zoo.layers.

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from zoo.layers import LSTMCell, SimpleRNNCell
-from zoo.models.recurrence import Recurrence
+from zoo.layers.reparametrised_rnn import ReparametrisedRNN
 
 BATCH, TIME, WIDTH, UNITS = 2, 5, 4, 3
 
@@ -27,7 +27,7 @@ def numpy_lstm(x, h, C, W_x, W_h):
 
 
 def layer_and_inputs(**options):
-    layer = Recurrence(LSTMCell(UNITS, dtype="float64"), dtype="float64", **options)
+    layer = ReparametrisedRNN(LSTMCell(UNITS, dtype="float64"), dtype="float64", **options)
     layer.build((None, None, WIDTH))
     rng = np.random.default_rng(3)
     for weight in layer.trainable_weights:
@@ -96,7 +96,7 @@ def test_gradients_by_finite_differences():
 
 @pytest.mark.parametrize("cell", [LSTMCell(16), SimpleRNNCell(16)])
 def test_a_weight_is_dropped_for_all_steps_of_a_batch_or_for_none(cell):
-    layer = Recurrence(cell, rate=0.5)
+    layer = ReparametrisedRNN(cell, rate=0.5)
     layer.build((None, None, WIDTH))
     x = np.random.default_rng(0).normal(size=(BATCH, TIME, WIDTH)).astype("float32")
     states = [np.full((BATCH, 16), 0.5, "float32")] * (2 if isinstance(cell, LSTMCell) else 1)
