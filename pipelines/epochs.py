@@ -7,7 +7,7 @@ so that each record counts exactly once an epoch and all batches have one size.
 """
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -103,12 +103,15 @@ def dataset(
         spec: of one batch, tensor specs in the structure that `read` gives.
     """
     rows = distribution.rows(plan.records.shape[1])
+    steps = range(start, len(plan.times))
+    return generated(
+        lambda step: read(plan.records[step, rows], int(plan.times[step])), steps, spec
+    )
 
-    def generate():
-        for step in range(start, len(plan.times)):
-            yield read(plan.records[step, rows], int(plan.times[step]))
 
-    batches = tf.data.Dataset.from_generator(generate, output_signature=spec)
+def generated(read: Callable[[int], Any], steps: Iterable[int], spec: Any) -> tf.data.Dataset:
+    """`read(step)` for each step, made while the model trains on the batches before."""
+    batches = tf.data.Dataset.from_generator(lambda: map(read, steps), output_signature=spec)
     options = tf.data.Options()
     # There is nothing to tune, and its thread now and then keeps a pass from ending for seconds.
     options.autotune.enabled = False

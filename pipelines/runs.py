@@ -115,6 +115,11 @@ def _plain(value):
     return str(value) if isinstance(value, Path) else value
 
 
+def folder_of(task: str, flags: Any) -> Path:
+    """The folder of the run that training flags speak of."""
+    return flags.runs_dir / task / (flags.run or flags.dataset)
+
+
 @contextlib.contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
     """Holds the folder for this process; a second training in it is an error, not a mixture.

@@ -30,7 +30,7 @@ def train(pipeline: Pipeline, flags: TrainFlags) -> None:
     """
     check_bounds(flags)
     pipeline.check(flags)
-    run = flags.runs_dir / pipeline.name / (flags.run or flags.dataset)
+    run = runs.folder_of(pipeline.name, flags)
     distribution.start(flags.strategy)
     with runs.only_writer(run) if distribution.is_chief() else contextlib.nullcontext():
         if distribution.is_chief():

@@ -33,8 +33,10 @@ class CharLM(keras.Model):
 
     `call` takes `<int32>[batch, time]`. In training the state is carried from batch to batch, so
     that row b must go on where row b of the batch before ended, and the gradient stops at the
-    batch's first step (truncated backpropagation through time, Williams and Peng 1990);
-    `reset_states` begins anew. Outside training `call` begins with a state of zeros.
+    batch's first step (truncated backpropagation through time, Williams and Peng 1990). Inputs
+    `{"tokens": <int32>[batch, time], "begins": <bool>[batch]}` begin some rows anew: with a state
+    of zeros, and symbol 0 in place of their first token. `reset_states` makes all rows begin
+    anew. Outside training `call` begins with a state of zeros.
     Returns logits `<float32>[batch, time, vocabulary_size]`.
 
     Args:
@@ -154,6 +156,8 @@ class CharLM(keras.Model):
         if not training:
             return self.unroll(inputs, self.initial_states(ops.shape(inputs)[0]))[0]
         states = [ops.convert_to_tensor(state) for state in self.carried]
+        if isinstance(inputs, dict):
+            inputs, states = _begun(inputs["tokens"], inputs["begins"], states)
         logits, states = self.unroll(inputs, states, training=True)
         for variable, state in zip(self.carried, states, strict=True):
             variable.assign(ops.stop_gradient(ops.cast(state, variable.dtype)))
@@ -246,16 +250,10 @@ class CharLM(keras.Model):
         """The states before a text: after the symbol 0, which stands for what is not known."""
         return self.step(ops.zeros((batch,), "int32"), self.initial_states(batch))
 
-    def reset_states(self, rows=None) -> None:
-        """Makes carried states zero: the next training batch begins these streams.
-
-        Args:
-            rows: `<bool>[batch_size]`, True for those that begin anew; None for all.
-        """
+    def reset_states(self) -> None:
+        """Makes carried states zero: the next training batch begins all streams anew."""
         for variable in self.carried:
-            zeros = ops.zeros(variable.shape, variable.dtype)
-            begun = zeros if rows is None else ops.where(rows[:, None], zeros, variable)
-            variable.assign(begun)
+            variable.assign(ops.zeros(variable.shape, variable.dtype))
 
     # Parts.
 
@@ -275,3 +273,11 @@ class CharLM(keras.Model):
 
     def get_config(self):
         return {**super().get_config(), **self._config}
+
+
+def _begun(tokens, begins, states) -> tuple[Tensor, list[Tensor]]:
+    """Tokens and states where the rows of `begins` begin anew."""
+    begins = ops.expand_dims(begins, 1)
+    first = ops.where(begins, ops.zeros_like(tokens[:, :1]), tokens[:, :1])
+    tokens = ops.concatenate([first, tokens[:, 1:]], axis=1)
+    return tokens, [ops.where(begins, ops.zeros_like(state), state) for state in states]

@@ -121,16 +121,22 @@ def test_training_batches_go_on_where_the_row_ended(name):
 
 
 @every_model
-def test_rows_that_are_reset_begin_anew_and_the_others_go_on(name):
+def test_rows_that_begin_know_nothing_of_before_and_the_others_go_on(name):
     model, text = build(name), tokens(2 * TIME)
+    text[:, TIME] = SYMBOLS - 1  # which the rows that begin must not read
     model.reset_states()
     model(text[:, :TIME], training=True)
-    anew = np.arange(BATCH) == 1
-    model.reset_states(anew)
-    (found,) = numpy([model(text[:, TIME:], training=True)])
-    whole, second = numpy([model(text), model(text[:, TIME:])])
-    np.testing.assert_allclose(found[~anew], whole[~anew, TIME:], atol=1e-5)
-    np.testing.assert_allclose(found[anew], second[anew], atol=1e-5)
+    begins = np.arange(BATCH) == 1
+    later = text[:, TIME:].copy()
+    (logits,) = numpy([model({"tokens": later, "begins": begins}, training=True)])
+    carried = numpy(model.carried)
+    later[:, 0] = 0
+    whole, anew = numpy([model(text), model(later)])
+    np.testing.assert_allclose(logits[~begins], whole[~begins, TIME:], atol=1e-5)
+    np.testing.assert_allclose(logits[begins], anew[begins], atol=1e-5)
+    _, states = model.unroll(later, model.initial_states(BATCH))
+    for state, alone in zip(carried, numpy(states), strict=True):
+        np.testing.assert_allclose(state[begins], alone[begins], atol=1e-5)
 
 
 @every_model
