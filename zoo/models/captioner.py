@@ -3,17 +3,18 @@
 import keras
 from keras import ops
 
-from zoo.checks import check_choice, check_integer
+from zoo.checks import check_choice, check_integers, check_rate
 from zoo.decoding import beam_search, greedy, sample
 from zoo.layers.attention import Attention, attention_layer
 from zoo.layers.attention_decoder import AttentionDecoder
 from zoo.layers.lecture_layer import CELLS
+from zoo.model import Model
 
 ATTENTIONS = ("additive", "none")
 
 
 @keras.saving.register_keras_serializable(package="unfold")
-class Captioner(keras.Model):
+class Captioner(Model):
     """Image features -> words, by two recurrent layers with attention between them.
 
         v_j  = norm(W_v a_j + p_j)              cells: the encoder's a_j, and where j is
@@ -38,7 +39,8 @@ class Captioner(keras.Model):
         units, embedding_units, attention_units: sizes of h; of E's rows and v; of the attention.
         attention: "additive" or "none".
         cell: "lstm" (the lecture's), "lstm_tanh" (the usual candidate) or "simple_rnn".
-        dropout: share of embeddings, image cells and readouts dropped in training, 0..1.
+        dropout: share of embeddings, image cells, states and readouts dropped in training, in
+            [0, 1).
         encoder: a Keras model from images to `[batch, cells, channels]`, trained with the rest
             where it is trainable; None where features are given.
 
@@ -59,18 +61,13 @@ class Captioner(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        check_integers(vocabulary_size=vocabulary_size, units=units)
+        check_integers(embedding_units=embedding_units, attention_units=attention_units)
         check_choice("attention", attention, ATTENTIONS)
         check_choice("cell", cell, CELLS)
-        sizes = {
-            "vocabulary_size": vocabulary_size,
-            "units": units,
-            "embedding_units": embedding_units,
-            "attention_units": attention_units,
-        }
-        for argument, size in sizes.items():
-            check_integer(argument, size)
-        self._config = {**sizes, "attention": attention, "cell": cell, "dropout": dropout}
-        self.vocabulary_size = vocabulary_size
+        check_rate("dropout", dropout)
+        self.vocabulary_size, self.units = vocabulary_size, units
+        self.embedding_units, self.attention_units = embedding_units, attention_units
         self.encoder = encoder
         dense = keras.layers.Dense
         self.cells = dense(embedding_units, use_bias=False, name="cells")
@@ -92,8 +89,7 @@ class Captioner(keras.Model):
             features_shape = self.encoder.compute_output_shape(input_shape["images"])
         else:
             features_shape = input_shape["features"]
-        width = self._config["embedding_units"]
-        units = self._config["units"]
+        width = self.embedding_units
         cells_shape = (None, features_shape[1], width)
         self.cells.build(features_shape)
         self.cells_norm.build(cells_shape)
@@ -103,7 +99,7 @@ class Captioner(keras.Model):
         )
         self.embedding.build((None, None))
         self.decoder.build((None, None, None, width), {"cells": cells_shape})
-        self.readout.build((None, None, units + width))
+        self.readout.build((None, None, self.units + width))
         self.built = True
 
     # Teacher forcing: all time steps at once.
@@ -182,7 +178,7 @@ class Captioner(keras.Model):
 
     def _embed(self, tokens):
         # Scaled back to unit variance: the rows are small because they serve as readout, too.
-        return self.embedding(tokens) * self._config["embedding_units"] ** 0.5
+        return self.embedding(tokens) * self.embedding_units**0.5
 
     def _drop(self, values, training):
         return self.dropout(values, training=training)
@@ -193,9 +189,21 @@ class Captioner(keras.Model):
         embeddings = ops.cast(self.embedding.embeddings, readout.dtype)
         return ops.cast(ops.matmul(readout, ops.transpose(embeddings)), "float32")
 
+    # Config: written out, as an encoder is no plain value, which Keras would record by itself.
+
     def get_config(self):
         encoder = keras.saving.serialize_keras_object(self.encoder) if self.encoder else None
-        return {**super().get_config(), **self._config, "encoder": encoder}
+        return {
+            **super().get_config(),
+            "vocabulary_size": self.vocabulary_size,
+            "units": self.units,
+            "embedding_units": self.embedding_units,
+            "attention_units": self.attention_units,
+            "attention": "none" if self.attention is None else "additive",
+            "cell": self.decoder.cell,
+            "dropout": self.dropout.rate,
+            "encoder": encoder,
+        }
 
     @classmethod
     def from_config(cls, config):

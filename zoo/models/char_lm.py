@@ -6,18 +6,19 @@ from typing import Any
 import keras
 from keras import ops
 
+from zoo.checks import check_choice, check_integer, check_integers, check_rates
 from zoo.decoding import sample_text
-from zoo.layers import LSTMCell, SimpleRNNCell
-from zoo.layers.constant_feature import ConstantFeature, GateOffsets
+from zoo.layers.constant_feature import ConstantFeature
+from zoo.layers.lecture_layer import CELLS, STATES, lecture_layer
 from zoo.layers.reparametrised_rnn import ReparametrisedRNN
-from zoo.models.char_lm_checks import check_arguments
+from zoo.model import Model
 
 Tensor = Any
 GAIN, CENTER = 4.0, 0.2  # for the lecture's sigmoid candidate: see `ReparametrisedRNN`
 
 
 @keras.saving.register_keras_serializable(package="unfold")
-class CharLM(keras.Model):
+class CharLM(Model):
     """Characters -> logits of the next character, at every step.
 
         x_t  = E w_t                              embedding; or one-hot, E = I
@@ -75,22 +76,13 @@ class CharLM(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self._config = {
-            "vocabulary_size": vocabulary_size,
-            "units": units,
-            "layers": layers,
-            "embedding_units": embedding_units,
-            "cell": cell,
-            "constant_feature": constant_feature,
-            "layer_norm": layer_norm,
-            "centred": centred,
-            "input_dropout": input_dropout,
-            "dropout": dropout,
-            "weight_dropout": weight_dropout,
-            "batch_size": batch_size,
-        }
-        check_arguments(self._config)
-        self.vocabulary_size = vocabulary_size
+        check_integers(vocabulary_size=vocabulary_size, units=units, layers=layers)
+        check_integers(batch_size=batch_size)
+        check_integer("embedding_units", embedding_units, least=0)
+        check_rates(input_dropout=input_dropout, dropout=dropout, weight_dropout=weight_dropout)
+        check_choice("cell", cell, CELLS)
+        self.vocabulary_size, self.units, self.batch_size = vocabulary_size, units, batch_size
+        self.states_each = STATES[cell]  # of a layer
         self.constant = ConstantFeature(name="constant") if constant_feature else None
         self.embedding = None
         if embedding_units:
@@ -100,43 +92,26 @@ class CharLM(keras.Model):
                 embeddings_initializer=keras.initializers.RandomNormal(stddev=1.0),
                 name="embedding",
             )
-        self.recurrences = [self._recurrence(index) for index in range(layers)]
+        centred = centred and cell == "lstm"
+        self.recurrences = [
+            ReparametrisedRNN(
+                lecture_layer(cell, units, "layer", constant_feature=constant_feature).cell,
+                rate=weight_dropout,
+                gain=GAIN if centred else 1.0,
+                center=CENTER if centred and constant_feature else 0.0,
+                name=f"recurrence_{index}",
+            )
+            for index in range(layers)
+        ]
         norm = keras.layers.LayerNormalization
         self.norms = [norm(name=f"norm_{i}") for i in range(layers if layer_norm else 0)]
         self.readout = keras.layers.Dense(vocabulary_size, use_bias=False, name="readout")
         self.drop_input = keras.layers.SpatialDropout1D(input_dropout, name="drop_input")
         self.drop = keras.layers.SpatialDropout1D(dropout, name="drop")
 
-    def _recurrence(self, index: int) -> ReparametrisedRNN:
-        config = self._config
-        centred = config["centred"] and config["cell"] == "lstm"
-        return ReparametrisedRNN(
-            self._cell(),
-            rate=config["weight_dropout"],
-            gain=GAIN if centred else 1.0,
-            center=CENTER if centred and config["constant_feature"] else 0.0,
-            name=f"recurrence_{index}",
-        )
-
-    def _cell(self) -> keras.Layer:
-        config = self._config
-        if config["cell"] == "simple_rnn":
-            # Identity recurrence: h is kept as it is until the input says otherwise
-            # (Le, Jaitly and Hinton 2015).
-            start = keras.initializers.Identity(0.9)
-            return SimpleRNNCell(config["units"], recurrent_initializer=start, name="cell")
-        offsets = GateOffsets() if config["constant_feature"] else "glorot_uniform"
-        return LSTMCell(
-            config["units"],
-            candidate_activation="sigmoid" if config["cell"] == "lstm" else "tanh",
-            kernel_initializer=offsets,
-            name="cell",
-        )
-
     def build(self, input_shape=None):
-        config, extra = self._config, int(self.constant is not None)
-        units = config["units"]
-        width = config["embedding_units"] or config["vocabulary_size"]
+        units, extra = self.units, int(self.constant is not None)
+        width = self.vocabulary_size if self.embedding is None else self.embedding.output_dim
         if self.embedding is not None:
             self.embedding.build((None, None))
         for index, layer in enumerate(self.recurrences):
@@ -146,7 +121,7 @@ class CharLM(keras.Model):
         self.readout.build((None, None, units + extra))
         self.carried = [
             self.add_weight(name="carried", shape=shape, initializer="zeros", trainable=False)
-            for shape in self.state_shapes(config["batch_size"])
+            for shape in self.state_shapes(self.batch_size)
         ]
         self.built = True
 
@@ -177,7 +152,7 @@ class CharLM(keras.Model):
             the states after the last.
         """
         x = self.drop_input(self._embed(tokens), training=training)
-        each, after = self._states_each, []
+        each, after = self.states_each, []
         for index, layer in enumerate(self.recurrences):
             own = states[index * each : (index + 1) * each]
             given = None if fixed is None else fixed[index]
@@ -189,7 +164,7 @@ class CharLM(keras.Model):
     def next_logits(self, states):
         """Logits `<float32>[batch, vocabulary_size]` of the symbol that follows on a state."""
         last = len(self.recurrences) - 1
-        h = ops.expand_dims(states[self._states_each * last], 1)
+        h = ops.expand_dims(states[self.states_each * last], 1)
         return self._readout(self._norm(last, h))[:, 0]
 
     def step(self, tokens, states, fixed=None):
@@ -205,7 +180,7 @@ class CharLM(keras.Model):
 
         Where `centred` trains another form of W, each call works W out; this one has it.
         """
-        other = CharLM(**{**self._config, "centred": False})
+        other = CharLM.from_config({**self.get_config(), "centred": False})
         other.build()
         other.set_weights(self.get_weights())
         for layer, (W_x, W_h) in zip(other.recurrences, self.lecture_weights(), strict=True):
@@ -236,11 +211,7 @@ class CharLM(keras.Model):
 
     def state_shapes(self, batch) -> list[tuple]:
         """Shapes of the states of `batch` rows: h and C of each layer (of a SimpleRNN, h)."""
-        return [(batch, self._config["units"])] * (self._states_each * len(self.recurrences))
-
-    @property
-    def _states_each(self) -> int:
-        return 1 if self._config["cell"] == "simple_rnn" else 2
+        return [(batch, self.units)] * (self.states_each * len(self.recurrences))
 
     def initial_states(self, batch) -> list[Tensor]:
         """States of zeros: nothing was read."""
@@ -270,9 +241,6 @@ class CharLM(keras.Model):
 
     def _readout(self, x):
         return ops.cast(self.readout(self._with_constant(x)), "float32")
-
-    def get_config(self):
-        return {**super().get_config(), **self._config}
 
 
 def _begun(tokens, begins, states) -> tuple[Tensor, list[Tensor]]:

@@ -3,16 +3,17 @@
 import keras
 from keras import ops
 
-from zoo.checks import check_integer
+from zoo.checks import check_integer, check_rate
 from zoo.layers.attention import AdditiveAttention
 from zoo.layers.word_encoder import PAD, WordEncoder
+from zoo.model import Model
 
 POOLINGS = ("last", "mean", "max", "attention")
 FAR_BELOW = -1e4  # below every h and every score, and finite in 16 bits
 
 
 @keras.saving.register_keras_serializable(package="unfold")
-class SentimentClassifier(keras.Model):
+class SentimentClassifier(Model):
     """Words -> logits of the labels.
 
         h_t = WordEncoder(w)_t                        of each direction
@@ -28,7 +29,9 @@ class SentimentClassifier(keras.Model):
         pooling: "last", "mean", "max", "attention", or several with + between.
         attention_units: size of the attention's hidden layer.
         dropout: share of p dropped in training.
-        **options: of `WordEncoder`.
+        units, embedding_units, layers, bidirectional, cell, constant_feature, gate_offsets,
+            contractive, pairs, pair_units, embedding_dropout, input_dropout, output_dropout,
+            pair_dropout: of the `WordEncoder`.
 
     Call arguments:
         tokens: `<int32>[batch, time]`, right-padded with 0.
@@ -48,27 +51,52 @@ class SentimentClassifier(keras.Model):
         pooling: str = "max+mean",
         attention_units: int = 64,
         dropout: float = 0.0,
-        name: str | None = None,
-        **options,
+        *,
+        units: int = 128,
+        embedding_units: int = 128,
+        layers: int = 1,
+        bidirectional: bool = True,
+        cell: str = "lstm",
+        constant_feature: bool = True,
+        gate_offsets: bool = True,
+        contractive: bool = False,
+        pairs: int = 0,
+        pair_units: int = 16,
+        embedding_dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        output_dropout: float = 0.0,
+        pair_dropout: float = 0.0,
+        **kwargs,
     ):
-        super().__init__(name=name)
+        super().__init__(**kwargs)
         check_integer("classes", classes, least=2)
-        self.classes = classes
+        check_integer("attention_units", attention_units)
+        check_rate("dropout", dropout)
         self.poolings = pooling.split("+")
         if not set(self.poolings) <= set(POOLINGS) or len(set(self.poolings)) < len(self.poolings):
             raise ValueError(
                 f"`pooling` must be of {POOLINGS}, or several of them, each once, with + between. "
                 f"Got {pooling!r}."
             )
-        self._config = {
-            "vocabulary_size": vocabulary_size,
-            "classes": classes,
-            "pooling": pooling,
-            "attention_units": attention_units,
-            "dropout": dropout,
-            **options,
-        }
-        self.reader = WordEncoder(vocabulary_size, name="reader", **options)
+        self.classes = classes
+        self.reader = WordEncoder(
+            vocabulary_size,
+            units=units,
+            embedding_units=embedding_units,
+            layers=layers,
+            bidirectional=bidirectional,
+            cell=cell,
+            constant_feature=constant_feature,
+            gate_offsets=gate_offsets,
+            contractive=contractive,
+            pairs=pairs,
+            pair_units=pair_units,
+            embedding_dropout=embedding_dropout,
+            input_dropout=input_dropout,
+            output_dropout=output_dropout,
+            pair_dropout=pair_dropout,
+            name="reader",
+        )
         self.attentions = []
         if "attention" in self.poolings:
             self.attentions = [
@@ -118,6 +146,3 @@ class SentimentClassifier(keras.Model):
             _, alpha = self.attentions[direction](query, h, memory_mask=mask[..., 0] > 0)
             weights = ops.transpose(alpha, (0, 2, 1)) * mask
         return ops.sum(h * weights, axis=1)
-
-    def get_config(self):
-        return {**self._config, "name": self.name}

@@ -3,19 +3,20 @@
 import keras
 from keras import ops
 
-from zoo.checks import check_choice, check_integer, check_rate
+from zoo.checks import check_choice, check_integers, check_rates
 from zoo.decoding import beam_search, greedy, sample
 from zoo.layers.attention import ATTENTIONS, Attention, attention_layer
 from zoo.layers.attention_decoder import AttentionDecoder
 from zoo.layers.lecture_layer import CELLS, STATES
 from zoo.layers.sentence_encoder import SentenceEncoder
+from zoo.model import Model
 
 PAD = 0
 FAR_BELOW = -1e4  # below every h, and finite in 16 bits
 
 
 @keras.saving.register_keras_serializable(package="unfold")
-class Translator(keras.Model):
+class Translator(Model):
     """Tokens of one language -> tokens of another.
 
         m_j  = [h→_j, h←_j]                    encoder: LSTMs over [x_j, 1], forwards and backwards
@@ -74,20 +75,14 @@ class Translator(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self._config = {
-            "vocabulary_size": vocabulary_size,
-            "units": units,
-            "encoder_units": encoder_units,
-            "embedding_units": embedding_units,
-            "attention_units": attention_units,
-            "encoder_layers": encoder_layers,
-            "attention": attention,
-            "cell": cell,
-            "embedding_dropout": embedding_dropout,
-            "dropout": dropout,
-        }
-        _check(self._config)
+        check_integers(vocabulary_size=vocabulary_size, units=units, encoder_units=encoder_units)
+        check_integers(embedding_units=embedding_units, attention_units=attention_units)
+        check_integers(encoder_layers=encoder_layers)
+        check_rates(embedding_dropout=embedding_dropout, dropout=dropout)
+        check_choice("attention", attention, ATTENTIONS)
+        check_choice("cell", cell, CELLS)
         self.vocabulary_size, self.units = vocabulary_size, units
+        self.encoder_units, self.embedding_units = encoder_units, embedding_units
         self.embedding = keras.layers.Embedding(
             vocabulary_size,
             embedding_units,
@@ -109,9 +104,7 @@ class Translator(keras.Model):
         self.drop = keras.layers.Dropout(dropout, same_at_all_steps)
 
     def build(self, input_shape=None):
-        config = self._config
-        width, units = config["embedding_units"], config["units"]
-        memory = 2 * config["encoder_units"]
+        width, units, memory = self.embedding_units, self.units, 2 * self.encoder_units
         context = memory if self.attention is not None else units
         self.embedding.build((None, None))
         self.encoder.build((None, None, width))
@@ -209,7 +202,7 @@ class Translator(keras.Model):
 
     def _embed(self, tokens, training):
         # Scaled back to unit variance: the rows are small because they serve as readout, too.
-        words = self.embedding(tokens) * self._config["embedding_units"] ** 0.5
+        words = self.embedding(tokens) * self.embedding_units**0.5
         return self.drop_embeddings(words, training=training)
 
     def _logits(self, hidden, context, words, training):
@@ -218,17 +211,3 @@ class Translator(keras.Model):
         embeddings = ops.cast(self.embedding.embeddings, readout.dtype)
         logits = ops.cast(ops.matmul(readout, ops.transpose(embeddings)), "float32")
         return logits + ops.cast(self.offsets, "float32")
-
-    def get_config(self):
-        return {**super().get_config(), **self._config}
-
-
-def _check(config: dict) -> None:
-    """Raises ValueError for an argument out of its range."""
-    for name, value in config.items():
-        if name.endswith(("units", "size", "layers")):
-            check_integer(name, value)
-        if name.endswith("dropout"):
-            check_rate(name, value)
-    for name, choices in (("attention", ATTENTIONS), ("cell", CELLS)):
-        check_choice(name, config[name], choices)

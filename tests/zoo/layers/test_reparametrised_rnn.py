@@ -1,6 +1,5 @@
 """The reparametrised layer against its equations, and its dropout on weights."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -117,13 +116,3 @@ def test_nothing_is_dropped_outside_training():
     layer, x, states = layer_and_inputs(rate=0.9)
     np.testing.assert_array_equal(layer(x, states)[0], layer(x, states)[0])
     assert np.all(layer.lecture_weights()[1] == layer.cell.recurrent_kernel.numpy())
-
-
-def test_config_round_trip():
-    layer, x, states = layer_and_inputs(rate=0.2, gain=4.0, center=0.3)
-    config = keras.saving.serialize_keras_object(layer)
-    again = keras.saving.deserialize_keras_object(config)
-    again.build((None, None, WIDTH))
-    again.set_weights(layer.get_weights())
-    np.testing.assert_array_equal(again(x, states)[0], layer(x, states)[0])
-    assert (again.drop.rate, again.gain, again.center) == (0.2, 4.0, 0.3)

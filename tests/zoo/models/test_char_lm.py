@@ -232,15 +232,6 @@ def test_training_learns_a_text_that_repeats_itself():
     assert np.mean(losses[-5:]) < 0.5 * losses[0]
 
 
-def test_saved_and_loaded(tmp_path):
-    model = build("simple_rnn", weight_dropout=0.2)
-    model.save(tmp_path / "model.keras")
-    again = keras.models.load_model(tmp_path / "model.keras")
-    assert type(again) is CharLM
-    assert again.get_config() == model.get_config()
-    np.testing.assert_array_equal(again(tokens()), model(tokens()))
-
-
 def test_first_weights_come_from_the_seed():
     found = []
     for _ in range(2):
