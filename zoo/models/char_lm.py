@@ -32,12 +32,14 @@ class CharLM(Model):
 
     Symbol 0 is the unknown one, and what is read before a text begins.
 
-    `call` takes `<int32>[batch, time]`. In training the state is carried from batch to batch, so
-    that row b must go on where row b of the batch before ended, and the gradient stops at the
-    batch's first step (truncated backpropagation through time, Williams and Peng 1990). Inputs
-    `{"tokens": <int32>[batch, time], "begins": <bool>[batch]}` begin some rows anew: with a state
-    of zeros, and symbol 0 in place of their first token. `reset_states` makes all rows begin
-    anew. Outside training `call` begins with a state of zeros.
+    Inputs of `call`: `<int32>[batch, time]`; or, where some rows begin a text, a dict of
+        tokens: `<int32>[batch, time]`.
+        begins: `<bool>[batch]`, True for a row that starts from a state of zeros and reads the
+            symbol 0 in place of its first token.
+    In training the state is carried from batch to batch, so that row b must go on where row b of
+    the batch before ended, unless it begins; the gradient stops at the batch's first step
+    (truncated backpropagation through time, Williams and Peng 1990). Outside training all rows
+    start from a state of zeros.
     Returns logits `<float32>[batch, time, vocabulary_size]`.
 
     Args:
@@ -128,12 +130,17 @@ class CharLM(Model):
     # Over a sequence.
 
     def call(self, inputs, training=False):
-        if not training:
-            return self.unroll(inputs, self.initial_states(ops.shape(inputs)[0]))[0]
-        states = [ops.convert_to_tensor(state) for state in self.carried]
+        tokens, begins = inputs, None
         if isinstance(inputs, dict):
-            inputs, states = _begun(inputs["tokens"], inputs["begins"], states)
-        logits, states = self.unroll(inputs, states, training=True)
+            tokens, begins = inputs["tokens"], ops.expand_dims(inputs["begins"], 1)
+            first = ops.where(begins, ops.zeros_like(tokens[:, :1]), tokens[:, :1])
+            tokens = ops.concatenate([first, tokens[:, 1:]], axis=1)
+        if not training:
+            return self.unroll(tokens, self.initial_states(ops.shape(tokens)[0]))[0]
+        states = [ops.convert_to_tensor(state) for state in self.carried]
+        if begins is not None:
+            states = [ops.where(begins, ops.zeros_like(state), state) for state in states]
+        logits, states = self.unroll(tokens, states, training=True)
         for variable, state in zip(self.carried, states, strict=True):
             variable.assign(ops.stop_gradient(ops.cast(state, variable.dtype)))
         return logits
@@ -221,11 +228,6 @@ class CharLM(Model):
         """The states before a text: after the symbol 0, which stands for what is not known."""
         return self.step(ops.zeros((batch,), "int32"), self.initial_states(batch))
 
-    def reset_states(self) -> None:
-        """Makes carried states zero: the next training batch begins all streams anew."""
-        for variable in self.carried:
-            variable.assign(ops.zeros(variable.shape, variable.dtype))
-
     # Parts.
 
     def _embed(self, tokens):
@@ -241,11 +243,3 @@ class CharLM(Model):
 
     def _readout(self, x):
         return ops.cast(self.readout(self._with_constant(x)), "float32")
-
-
-def _begun(tokens, begins, states) -> tuple[Tensor, list[Tensor]]:
-    """Tokens and states where the rows of `begins` begin anew."""
-    begins = ops.expand_dims(begins, 1)
-    first = ops.where(begins, ops.zeros_like(tokens[:, :1]), tokens[:, :1])
-    tokens = ops.concatenate([first, tokens[:, 1:]], axis=1)
-    return tokens, [ops.where(begins, ops.zeros_like(state), state) for state in states]
