@@ -1,4 +1,4 @@
-"""What arguments must be, in the same words wherever one is wrong."""
+"""Rules of arguments, in the same words wherever an argument is wrong."""
 
 import numbers
 from collections.abc import Sequence

@@ -5,7 +5,7 @@ A search knows no model. It asks for the logits of the next token and follows th
     step(tokens <int32>[batch, beams], state) -> (logits <float>[batch, beams, vocabulary], state)
 
 `state` is any nested structure (not empty) of tensors `[batch, beams, ...]` and comes back with
-the same structure, shapes and dtypes. What no step changes, such as the memory of an encoder
+the same structure, shapes and dtypes. A tensor that no step changes, such as an encoder's memory
 `[batch, cells, depth]`, stays in the closure of `step` and is broadcast over the beams there: it
 is never tiled and never reordered. `start_token`, `end_token` and so on are fields of `Rules`.
 

@@ -27,7 +27,7 @@ def keep_likeliest(logits: Tensor, top_k: int | Tensor = 0, top_p: float | Tenso
         top_p: 1 keeps all.
 
     Returns:
-        The logits, those that are cut at -1e9.
+        The logits, with -1e9 for a token that is cut.
     """
     if isinstance(top_k, NUMBER) and isinstance(top_p, NUMBER) and top_k == 0 and top_p >= 1:
         return logits

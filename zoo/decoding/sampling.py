@@ -24,7 +24,7 @@ def greedy(step: Step, state: State, **rules) -> Decoded:
 
     Args:
         step: `(tokens <int32>[batch, beams], state) -> (logits [batch, beams, vocabulary], state)`.
-        state: what the first step reads, `[batch, beams, ...]`; as a rule beams = 1.
+        state: before the first step, `[batch, beams, ...]`; as a rule beams = 1.
         **rules: the fields of `Rules`.
 
     Returns:

@@ -13,16 +13,16 @@ ATTENTIONS = ("additive", "multiplicative", "none")
 
 
 class Attention(keras.layers.Layer):
-    """What attentions share: weights from energies, and a context from weights.
+    """The shared part of all attentions: weights from energies, and a context from weights.
 
     α_tj = exp(e_tj) / Σ_k exp(e_tk)            weights, one distribution a query
     c_t  = Σ_j α_tj m_j                         context
 
     A subclass says how well query t fits cell j: `energies(queries, keys)` gives e_tj, and
-    `keys(memory)` works out once what all queries read.
+    `keys(memory)` works out, once for all queries, the part of it that the memory decides.
 
     `begin` and `step` are for a decoder that goes on word by word. An attention that remembers
-    where it last looked has a state, and gives it there; these have none.
+    where it last looked has a state, and gives it there; by default there is none.
     """
 
     def __init__(self, **kwargs):

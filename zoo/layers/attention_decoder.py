@@ -17,24 +17,24 @@ class AttentionDecoder(keras.layers.Layer):
         c_t  = Σ_j α_tj m_j                     attention with the query h¹_t
         h²_t = LSTM²([h¹_t, c_t, 1])
 
-    A readout of h²_t and c_t is the model's own affair. Without attention the memory has one cell,
-    and c_t is that.
+    The readout of h²_t and c_t is the model's own. Without attention the memory has a single cell,
+    and c_t is this cell.
 
     No layer waits for the output of a later layer's previous step, so that training runs each layer
-    over all time steps at once. Such decoders are those of two-layer captioners (Anderson et al.
-    2018, "Bottom-up and top-down attention"), without their feedback into the first layer.
+    over all time steps at once. Two-layer captioners have such a decoder (Anderson et al. 2018,
+    "Bottom-up and top-down attention"), with a feedback into the first layer that this one lacks.
 
     Several sequences may share a memory, side by side in the second axis: captions of an image in
     training, the beams of a search. The memory is a dict of
 
         cells: `<float>[batch, cells, width]`, m
         mask: `<bool>[batch, cells]`, False where a cell is padding; left out, where none is
-        keys: what the attention works out of the cells once, for all steps
+        keys: the attention's view of the cells, worked out once for all steps
 
-    and `remember` makes one. The state is a list: h¹ (and C¹), h² (and C²), each
-    `<float>[batch, n, units]`, and the state of the attention, where it has one.
+    and `remember` makes it. The state is a list: h¹ (and C¹), h² (and C²), each
+    `<float>[batch, n, units]`, and the state of the attention, where it has any.
 
-    Example, a word at a time gives what all at once give:
+    Example, step by step and all steps at once:
 
         >>> import numpy as np
         >>> from zoo.layers.attention import AdditiveAttention
@@ -54,17 +54,17 @@ class AttentionDecoder(keras.layers.Layer):
 
     Args:
         units: size of h¹ and h².
-        attention: one of `zoo.layers.attention`, or another `Attention`. None: there is none.
+        attention: a layer of `zoo.layers.attention`, or another `Attention`; None: no attention.
         cell: one of `CELLS` of `zoo.layers.lecture_layer`.
         dropout: share of h¹ dropped in training, on its way to the attention and to LSTM².
-        same_at_all_steps: whether what is dropped is the same at all steps (Gal and Ghahramani
-            2016), or drawn anew at each.
+        same_at_all_steps: whether the same features are dropped at all steps (Gal and Ghahramani
+            2016), or others at each.
 
     Call arguments:
         inputs: x, `<float>[batch, n, time, features]`.
         memory: the dict above; keys are worked out where it has none.
-        state: where the sequences begin, from `begin`, of n sequences or of 1 that all begin
-            with; None: zeros.
+        state: from `begin`, before the first step: of n sequences, or one state for all n; None:
+            zeros.
         training: whether dropout is on.
 
     Returns:
@@ -108,9 +108,9 @@ class AttentionDecoder(keras.layers.Layer):
     def call(self, inputs, memory, state=None, training=False):
         state = self.begin(memory) if state is None else state
         batch, n, time, _ = ops.shape(inputs)
-        one = isinstance(n, int) and n == 1
+        alone = isinstance(n, int) and n == 1
         rule = "hold one sequence for each memory, where the attention has a state"
-        check("inputs", rule, f"{n} sequences", one or len(state) == 2 * STATES[self.cell])
+        check("inputs", rule, f"{n} sequences", alone or len(state) == 2 * STATES[self.cell])
         first, second, _ = self._parts(state)
         first, second = (
             [_flat(ops.broadcast_to(value, (batch, n, self.units))) for value in states]
@@ -131,7 +131,7 @@ class AttentionDecoder(keras.layers.Layer):
     # One step at a time, over the same weights.
 
     def remember(self, cells, mask=None) -> dict:
-        """The memory that all steps read, with what the attention works out of it once."""
+        """The memory that all steps read, with the attention's keys."""
         memory = {"cells": cells} if mask is None else {"cells": cells, "mask": mask}
         if self.attention is not None:
             memory["keys"] = self.attention.keys(cells)

@@ -1,4 +1,4 @@
-"""A constant feature: what a bias would do, within the lecture's bias-free equations."""
+"""A constant feature: a bias's work, within the lecture's bias-free equations."""
 
 import keras
 from keras import ops

@@ -72,7 +72,7 @@ class LSTMCell(keras.layers.LSTMCell):
 
     Args:
         units: size of h and of C.
-        activation: what C_t goes through in h_t.
+        activation: of C_t in h_t.
         recurrent_activation: of the three gates f, i, o.
         candidate_activation: of the candidate c; "tanh" gives the LSTM that is common elsewhere.
         use_bias: whether each W[h, x] becomes W[h, x] + b.
@@ -83,7 +83,7 @@ class LSTMCell(keras.layers.LSTMCell):
         recurrent_dropout: the same for h.
         seed: of the dropout.
         **kwargs: `kernel_regularizer`, `recurrent_regularizer`, `bias_regularizer`, the constraints
-            of the same names, and what every Keras layer takes.
+            of the same names, and the arguments of every Keras layer.
 
     Call arguments:
         inputs: `<float>[batch, input]`.
@@ -165,7 +165,7 @@ class LSTMCell(keras.layers.LSTMCell):
         return weights
 
     def set_lecture_weights(self, weights: dict[str, Any]) -> None:
-        """Sets the weights from what `lecture_weights` gives.
+        """Sets the weights by the names of `lecture_weights`.
 
         Raises:
             ValueError: a name is missing or unknown, or a shape is wrong.

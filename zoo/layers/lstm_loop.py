@@ -1,4 +1,4 @@
-"""All steps of the lecture's LSTM in one loop, and its gradient: what makes `zoo.layers.LSTM` fast.
+"""All steps of the lecture's LSTM in one loop, and its gradient: the fast way of `zoo.layers.LSTM`.
 
 The equations are in `zoo.layers.lstm`; the loop is handed a cell that computes a step of them.
 """
@@ -23,7 +23,7 @@ def lstm_over_time(cell: keras.Layer, store: bool, sequences: bool) -> Callable[
     The function that it gives takes x `<float>[time, batch, input]`, h_0 and C_0, the parts of W
     for h and for x, of all gates, and, if there is a mask, keep `<bool>[time, batch, 1]`. It gives
     all h `<float>[time, batch, units]` if `sequences`, then h_T and C_T. Where W_x has no rows, x
-    is what W_x would have made of it, `<float>[time, batch, 4 * units]`.
+    stands for W_x x, `<float>[time, batch, 4 * units]`.
     """
 
     def forward(*inputs):
@@ -81,7 +81,7 @@ def _products(W_h, W_x, steps: int | None, store: bool) -> Callable[..., list[Te
 
 
 def _steps_back(cell, saved, *gradients):
-    """Backpropagation through time: what `_steps` is given, from the gradients of what it gives.
+    """Backpropagation through time: gradients of the inputs of `_steps` from those of its outputs.
 
     With dh and dC the gradients that reach step t,
 

@@ -27,7 +27,7 @@ class PairEmbedding(keras.layers.Layer):
 
         g_t = 0.15 B[place of (w_{t-1}, w_t)]
 
-    Which pairs have a place is said by `know`, once; the embeddings begin with zeros. A linear
+    `know` says, once, which pairs have a place; the embeddings begin with zeros. A linear
     model over single words and pairs is hard to beat where single words decide ("not good"; Wang
     and Manning, "Baselines and bigrams", 2012): with g_t beside w_t a recurrent layer starts there.
 

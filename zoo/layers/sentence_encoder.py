@@ -13,10 +13,10 @@ class SentenceEncoder(keras.layers.Layer):
     """Layers of the lecture's LSTM, each forwards and backwards over the sentence.
 
         h→_j = LSTM→([x_j, 1]) from the left,  h←_j = LSTM←([x_j, 1]) from the right
-        m_j  = [h→_j, h←_j]                        what the next layer reads, or the memory
+        m_j  = [h→_j, h←_j]                        the next layer's input, or the memory
         ends = [h→_n, h←_1]                        of the last layer, n: the sentence's length
 
-    A padded batch gives what each sentence alone does: a masked step leaves the states as they
+    A padded batch and each sentence alone give the same: a masked step leaves the states as they
     are, so that the way back begins at the sentence's own end.
 
     Example of three words and one place of padding, with cells that sum their inputs: x = 1, 2, 4

@@ -69,7 +69,7 @@ class SimpleRNNCell(keras.layers.SimpleRNNCell):
         recurrent_dropout: the same for h.
         seed: of the dropout.
         **kwargs: `kernel_regularizer`, `recurrent_regularizer`, `bias_regularizer`, the constraints
-            of the same names, and what every Keras layer takes.
+            of the same names, and the arguments of every Keras layer.
 
     Call arguments:
         inputs: `<float>[batch, input]`.
@@ -139,7 +139,7 @@ class SimpleRNNCell(keras.layers.SimpleRNNCell):
         return {name: ops.convert_to_numpy(w) for name, w in self._named_weights().items()}
 
     def set_lecture_weights(self, weights: dict[str, Any]) -> None:
-        """Sets the weights from what `lecture_weights` gives.
+        """Sets the weights by the names of `lecture_weights`.
 
         Raises:
             ValueError: a name is missing or unknown, or a shape is wrong.

@@ -46,7 +46,7 @@ def _steps(cell, stored, z, h_0, W, *keep):
 
 
 def _steps_back(cell, saved, *gradients):
-    """Backpropagation through time: what `_steps` is given, from the gradients of what it gives.
+    """Backpropagation through time: gradients of the inputs of `_steps` from those of its outputs.
 
     With dh the gradient that reaches step t,
 

@@ -30,7 +30,7 @@ class CharLM(Model):
     between layers and before the readout is variational, the same at all steps (Gal and Ghahramani
     2016).
 
-    Symbol 0 is the unknown one, and what is read before a text begins.
+    Symbol 0 is the unknown one, and stands before a text.
 
     Inputs of `call`: `<int32>[batch, time]`; or, where some rows begin a text, a dict of
         tokens: `<int32>[batch, time]`.
@@ -49,7 +49,7 @@ class CharLM(Model):
         embedding_units: size of a symbol's embedding; 0 for one-hot.
         cell: "lstm" (the lecture's), "lstm_tanh" (the usual candidate) or "simple_rnn".
         constant_feature: whether each layer and the readout read a constant 1, too.
-        layer_norm: whether what a layer gives out is normed.
+        layer_norm: whether a layer's outputs are normed.
         centred: whether the lecture's LSTM is trained in the form that centres h and gives the
             sigmoid candidate its swing: see `ReparametrisedRNN`; the other cells need neither.
         input_dropout: share of the embedding's features dropped in training.
@@ -152,7 +152,7 @@ class CharLM(Model):
             tokens: `<int32>[batch, time]`.
             states: a list of `<float>[batch, units]`: of the first layer, then of the second, ...
             keep: `<bool>[batch, time]`, False where a token is padding; None: all are read.
-            fixed: what `lecture_weights` gives, so that a loop works it out once.
+            fixed: the result of `lecture_weights`, so that a loop works it out once.
 
         Returns:
             logits `<float32>[batch, time, vocabulary_size]` of the symbol after each token, and
@@ -201,7 +201,7 @@ class CharLM(Model):
         return sample_text(self.next_logits, step, states, length, **options)
 
     def score(self, tokens, states, keep=None):
-        """What each token costs, given the state before the first.
+        """The cost of each token, given the state before the first.
 
         Returns:
             log p of each token `<float32>[batch, time]`, whether it was the likeliest
@@ -225,7 +225,7 @@ class CharLM(Model):
         return [ops.zeros(shape, self.compute_dtype) for shape in self.state_shapes(batch)]
 
     def start(self, batch) -> list[Tensor]:
-        """The states before a text: after the symbol 0, which stands for what is not known."""
+        """The states before a text: after the symbol 0."""
         return self.step(ops.zeros((batch,), "int32"), self.initial_states(batch))
 
     # Parts.

@@ -29,9 +29,9 @@ class Translator(Model):
 
     Without attention c_t = s, and s reads max_j m_j, too, as all of the sentence passes through it.
     x and y are rows of the embedding E, times the root of their size. With `encoder_layers` above
-    1, [h→, h←] of a layer are what the next one reads; m is the last one's, layer-normalised.
+    1, the next layer reads [h→, h←] of a layer; m is the last layer's, layer-normalised.
 
-    h¹, c and h² are those of an `AttentionDecoder`.
+    An `AttentionDecoder` gives h¹, c and h².
     Sources: Sutskever, Vinyals and Le 2014 (encoder and decoder), Bahdanau, Cho and Bengio 2015
     (both directions, attention), Luong, Pham and Manning 2015 (multiplicative attention), Press and
     Wolf 2017 (one embedding for source, target and readout), Gal and Ghahramani 2016 (dropout that
@@ -39,7 +39,7 @@ class Translator(Model):
 
     Inputs of `call` (teacher forcing), a dict:
         source: `<int32>[batch, source_time]`, the sentence and its end token; 0 is padding, on the
-            right. A padded batch gives what each sentence alone does.
+            right. A padded batch and each sentence alone give the same.
         tokens: `<int32>[batch, time]`, the words before each answer, start token first. 0 is
             padding, on the right, so that no mask is needed: the loss leaves padding out.
     Returns logits `<float32>[batch, time, vocabulary_size]`.
@@ -139,8 +139,8 @@ class Translator(Model):
     def read_source(self, source, training=False):
         """The sentence as the decoder reads it.
 
-        `<int32>[batch, source_time]` -> a dict of the cells m and their keys, the mask of what is
-        no padding, and the sentence as a whole.
+        `<int32>[batch, source_time]` -> the decoder's memory (cells m, keys, mask), and beside it
+        the sentence as a whole.
         """
         mask = ops.not_equal(source, PAD)
         cells = self._embed(source, training)

@@ -49,3 +49,10 @@ def test_draws_follow_the_softmax_and_the_key():
     np.testing.assert_allclose(np.bincount(tokens.ravel()) / 20_000, P, atol=0.015)
     np.testing.assert_array_equal(draw(logits, Key(np.array([3, 4]))), tokens)
     assert (ops.convert_to_numpy(draw(logits, Key((3, 5)))) != tokens).mean() > 0.5
+
+
+@pytest.mark.parametrize("rows", [1, 2, 7, 64, 151])
+def test_a_row_draws_the_same_whatever_the_number_of_its_neighbours(rows):
+    logits = np.random.default_rng(0).normal(size=(300, 500)).astype("float32")
+    whole, part = draw(logits, Key((3, 4))), draw(logits[:rows], Key((3, 4)))
+    np.testing.assert_array_equal(part, whole[:rows])
