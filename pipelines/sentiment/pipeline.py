@@ -19,7 +19,6 @@ from pipelines.sentiment.flags import FORMER, PRESETS, Evaluate, Predict, Train,
 from pipelines.sentiment.report import report_sections
 from pipelines.sentiment.trainer import Trainer, logits
 from pipelines.store import Column, Store
-from zoo.models.reader import Reader
 from zoo.models.sentiment import SentimentClassifier
 
 HELD_OUT_BY_PUBLISHER = ("imdb", "imdb_reviews")
@@ -40,9 +39,10 @@ def classifier(flags: Train, words: int, classes: int) -> SentimentClassifier:
     Raises:
         ValueError: a flag is not what the model takes.
     """
-    arguments = arguments_of(SentimentClassifier, flags) | arguments_of(Reader, flags)
-    arguments |= {"vocabulary_size": words, "classes": classes}
-    return SentimentClassifier(name="sentiment", **arguments)
+    arguments = arguments_of(
+        SentimentClassifier, flags, vocabulary_size=words, classes=classes, name="sentiment"
+    )
+    return SentimentClassifier(**arguments)
 
 
 def trainer(flags: Train, run: Path) -> Trainer:

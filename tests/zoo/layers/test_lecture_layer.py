@@ -5,18 +5,18 @@ import numpy as np
 import pytest
 
 from zoo.layers import LSTM, SimpleRNN
-from zoo.models.recurrent_layer import CELLS, NonExpansive, recurrent_layer
+from zoo.layers.lecture_layer import CELLS, NonExpansive, lecture_layer
 
 
 def built(cell, **options):
-    layer = recurrent_layer(cell, 4, "layer", **options)
+    layer = lecture_layer(cell, 4, "layer", **options)
     layer.build((None, None, 3))
     return layer
 
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_all_states_come_out_and_options_reach_the_layer(cell):
-    layer = recurrent_layer(cell, 4, "some", return_state=True, go_backwards=True)
+    layer = lecture_layer(cell, 4, "some", return_state=True, go_backwards=True)
     assert isinstance(layer, SimpleRNN if cell == "simple_rnn" else LSTM)
     assert (layer.name, layer.return_sequences, layer.return_state) == ("some", True, True)
     assert layer.go_backwards
@@ -30,12 +30,12 @@ def test_the_candidate_is_all_that_tells_the_lstms_apart(cell, candidate):
 
 @pytest.mark.parametrize(("offsets", "expected"), [(True, [1.0, -1.0]), (False, [0.0, 0.0])])
 def test_the_constants_row_starts_the_gates(offsets, expected):
-    row = keras.ops.convert_to_numpy(built("lstm", offsets=offsets).cell.kernel)[-1]
+    row = keras.ops.convert_to_numpy(built("lstm", gate_offsets=offsets).cell.kernel)[-1]
     np.testing.assert_array_equal(row[:8], np.repeat(expected, 4))
 
 
 def test_without_the_constant_no_row_is_set_apart():
-    row = keras.ops.convert_to_numpy(built("lstm", constant=False).cell.kernel)[-1]
+    row = keras.ops.convert_to_numpy(built("lstm", constant_feature=False).cell.kernel)[-1]
     assert len(set(row.tolist())) == 16
 
 
@@ -52,7 +52,7 @@ def test_weights_within_the_bound_are_left_alone():
 
 def test_a_contractive_simple_rnn_is_held_to_its_bound_in_training():
     rng = np.random.default_rng(0)
-    layer = recurrent_layer("simple_rnn", 4, "layer", identity=1.0, contractive=True)
+    layer = lecture_layer("simple_rnn", 4, "layer", identity=1.0, contractive=True)
     model = keras.Sequential([layer])
     model.compile(keras.optimizers.SGD(1.0), "mse")
     x, y = rng.normal(size=(8, 50, 3)), rng.normal(size=(8, 50, 4))
@@ -69,4 +69,4 @@ def test_a_contractive_simple_rnn_is_held_to_its_bound_in_training():
 
 def test_an_unknown_cell_is_named():
     with pytest.raises(ValueError, match=r"`cell` must be one of .* Got 'gru'"):
-        recurrent_layer("gru", 4, "layer")
+        lecture_layer("gru", 4, "layer")

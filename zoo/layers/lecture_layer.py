@@ -1,4 +1,4 @@
-"""The recurrent layers that the models are made of, as they begin."""
+"""The lecture's recurrent layers as all models have them: which cell, and how it begins."""
 
 import keras
 from keras import ops
@@ -7,7 +7,8 @@ from zoo.checks import check_choice
 from zoo.layers import LSTM, SimpleRNN
 from zoo.layers.constant_feature import GateOffsets
 
-CELLS = ("lstm", "lstm_tanh", "simple_rnn")
+STATES = {"lstm": 2, "lstm_tanh": 2, "simple_rnn": 1}  # h and C, or h
+CELLS = tuple(STATES)
 
 
 @keras.saving.register_keras_serializable(package="unfold")
@@ -19,6 +20,14 @@ class NonExpansive(keras.constraints.Constraint):
     The ReLU of the lecture's RNN has no upper bound: where W_r makes h larger, however little, 400
     words make it larger 400 times over. Under this bound a step adds |x_t W_i| at most, and the
     gradient, whose sum of sizes W_r^T cannot make larger either, does not explode.
+
+    Example:
+
+        >>> import numpy as np
+        >>> from zoo.layers.lecture_layer import NonExpansive
+        >>> W = NonExpansive()(np.array([[0.5, 2.0], [-0.25, -2.0]], "float32"))
+        >>> [[float(weight) for weight in row] for row in W]
+        [[0.5, 0.5], [-0.25, -0.5]]
     """
 
     def __call__(self, w):
@@ -26,13 +35,13 @@ class NonExpansive(keras.constraints.Constraint):
         return w / ops.maximum(sizes, 1)
 
 
-def recurrent_layer(
+def lecture_layer(
     cell: str,
     units: int,
     name: str,
     *,
-    constant: bool = True,
-    offsets: bool = True,
+    constant_feature: bool = True,
+    gate_offsets: bool = True,
     identity: float = 0.9,
     contractive: bool = False,
     **options,
@@ -43,16 +52,16 @@ def recurrent_layer(
         cell: one of `CELLS`.
         units: size of h.
         name: of the layer.
-        constant: whether its input ends in the constant 1 (`ConstantFeature`).
-        offsets: whether the constant's row starts an LSTM's forget gate at +1 and its input gate
-            at -1.
-        identity: what the SimpleRNN's recurrence starts as, times the identity: h is kept as it is,
-            or nearly, until the input says otherwise (Le, Jaitly and Hinton 2015).
+        constant_feature: whether its input ends in the constant 1 (`ConstantFeature`).
+        gate_offsets: whether the constant's row starts an LSTM's forget gate at +1 and its input
+            gate at -1.
+        identity: the factor of the identity matrix that the SimpleRNN's recurrence starts as: h is
+            kept as it is, or nearly, until the input says otherwise (Le, Jaitly and Hinton 2015).
         contractive: whether the SimpleRNN's recurrence is held to `NonExpansive`.
         **options: of the layer.
 
     Raises:
-        ValueError: an unknown cell.
+        ValueError: an unknown cell, or an option out of its range.
     """
     check_choice("cell", cell, CELLS)
     options.update(return_sequences=True, name=name)
@@ -61,7 +70,7 @@ def recurrent_layer(
         bound = NonExpansive() if contractive else None
         return SimpleRNN(units, recurrent_initializer=start, recurrent_constraint=bound, **options)
     kernel = "glorot_uniform"
-    if constant:
-        kernel = GateOffsets() if offsets else GateOffsets(forget=0.0, input=0.0)
+    if constant_feature:
+        kernel = GateOffsets() if gate_offsets else GateOffsets(forget=0.0, input=0.0)
     candidate = "tanh" if cell == "lstm_tanh" else "sigmoid"
     return LSTM(units, candidate_activation=candidate, kernel_initializer=kernel, **options)

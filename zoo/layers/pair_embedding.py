@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.checks import check_integer
+from zoo.checks import check_integers, check_rate
 
 Tensor = Any
 SCALE = 0.15  # of pairs' embeddings: all features together, a pair learns no faster than a word
@@ -21,14 +21,27 @@ def kept_rows(rows: int, rate: float, seed: keras.random.SeedGenerator) -> Tenso
     return ops.cast(draws >= rate, "float32") / (1 - rate)
 
 
+@keras.saving.register_keras_serializable(package="unfold")
 class PairEmbedding(keras.layers.Layer):
     """The pair of words that ends in each word -> its embedding; of an unknown pair, zeros.
 
         g_t = 0.15 B[place of (w_{t-1}, w_t)]
 
-    Which pairs have a place is said by `know`, once; the embeddings begin with zeros. A linear
+    `know` says, once, which pairs have a place; the embeddings begin with zeros. A linear
     model over single words and pairs is hard to beat where single words decide ("not good"; Wang
     and Manning, "Baselines and bigrams", 2012): with g_t beside w_t a recurrent layer starts there.
+
+    Example of two known pairs, (5, 6) and (2, 3), with embeddings of all ones:
+
+        >>> import numpy as np
+        >>> from zoo.layers.pair_embedding import PairEmbedding
+        >>> layer = PairEmbedding(vocabulary_size=9, pairs=2, units=1)
+        >>> layer.build()
+        >>> layer.know([[5, 6], [2, 3]])
+        >>> _ = layer.table.assign(np.ones((2, 1)))
+        >>> g = layer(np.array([[2, 3, 5, 6, 2]], "int32"))
+        >>> [round(float(number), 2) for number in g[0, :, 0]]
+        [0.0, 0.15, 0.0, 0.15, 0.0]
 
     Args:
         vocabulary_size: words; at most 46,340, so that a pair's code fits 32 bits.
@@ -55,8 +68,8 @@ class PairEmbedding(keras.layers.Layer):
             raise ValueError(
                 f"`vocabulary_size` must be at most 46340 with `pairs`. Got {vocabulary_size}."
             )
-        for argument, size in {"pairs": pairs, "units": units}.items():
-            check_integer(argument, size)
+        check_integers(pairs=pairs, units=units)
+        check_rate("dropout", dropout)
         self.vocabulary_size, self.pairs = vocabulary_size, pairs
         self.units, self.rate = units, dropout
         self.seed_generator = keras.random.SeedGenerator()

@@ -3,11 +3,11 @@
 import keras
 from keras import ops
 
-from zoo.checks import check_choice, check_integer, check_rate
+from zoo.checks import check_choice, check_integers, check_rates
 from zoo.layers.constant_feature import ConstantFeature
-from zoo.models.ngrams import PairEmbedding, kept_rows
-from zoo.models.one_hot import OneHotLayer
-from zoo.models.recurrent_layer import CELLS, recurrent_layer
+from zoo.layers.lecture_layer import CELLS, lecture_layer
+from zoo.layers.one_hot_rnn import OneHotRNN
+from zoo.layers.pair_embedding import PairEmbedding, kept_rows
 
 PAD = 0
 
@@ -25,7 +25,7 @@ def reverse_words(tokens):
 
 
 @keras.saving.register_keras_serializable(package="unfold")
-class Reader(keras.layers.Layer):
+class WordEncoder(keras.layers.Layer):
     """Words -> the states of recurrent layers that read them forwards, and others backwards.
 
         x_t   = E w_t                            a row of the embedding; or one-hot, E = I
@@ -34,13 +34,21 @@ class Reader(keras.layers.Layer):
     and, with `pairs`, x_t = [E w_t, g_t], where g_t is the embedding of w_t and the word read
     before it: see `PairEmbedding`.
 
-    Each direction is a stack of its own, so that each can be pre-trained as a language model, which
-    must not see the words that it predicts; both read the same E. Padding (0) stands on the right
-    of the words, in both directions, so the loop needs no mask.
+    Each direction is a stack of its own; both read the same E. Padding (0) stands on the right of
+    the words, in both directions, so the loop needs no mask.
 
     In training, three kinds of dropout: on words (a word of the vocabulary is dropped wherever it
     stands; Gal and Ghahramani 2016), on the inputs of the first layer, and on the outputs of all
     (the same features at all steps of a sequence, "variational", ibid.).
+
+    Example:
+
+        >>> import numpy as np
+        >>> from zoo.layers.word_encoder import WordEncoder
+        >>> encoder = WordEncoder(vocabulary_size=9, units=5, embedding_units=4)
+        >>> forwards, backwards = encoder(np.array([[3, 8, 1, 0]]))
+        >>> tuple(forwards.shape), tuple(backwards.shape)
+        ((1, 4, 5), (1, 4, 5))
 
     Args:
         vocabulary_size: words, padding among them.
@@ -49,7 +57,7 @@ class Reader(keras.layers.Layer):
         bidirectional: whether there is a stack that reads backwards.
         cell: "lstm" (the lecture's), "lstm_tanh" (the usual candidate) or "simple_rnn".
         constant_feature: whether the constant 1 ends each layer's input.
-        gate_offsets: whether it starts the gates of an LSTM at an offset: see `recurrent_layer`.
+        gate_offsets: whether it starts the gates of an LSTM at an offset: see `lecture_layer`.
         contractive: whether a SimpleRNN is kept from growing along a text: see `NonExpansive`.
         pairs: pairs of words that are read, too; `self.pairs.know` says which they are.
         pair_units: size of their embeddings.
@@ -88,25 +96,15 @@ class Reader(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self._config = {
-            "vocabulary_size": vocabulary_size,
-            "units": units,
-            "embedding_units": embedding_units,
-            "layers": layers,
-            "bidirectional": bidirectional,
-            "cell": cell,
-            "constant_feature": constant_feature,
-            "gate_offsets": gate_offsets,
-            "contractive": contractive,
-            "pairs": pairs,
-            "pair_units": pair_units,
-            "embedding_dropout": embedding_dropout,
-            "input_dropout": input_dropout,
-            "output_dropout": output_dropout,
-            "pair_dropout": pair_dropout,
-        }
-        _check(self._config)
-        self.units, self.vocabulary_size = units, vocabulary_size
+        check_integers(vocabulary_size=vocabulary_size, units=units, layers=layers)
+        check_integers(pair_units=pair_units)
+        check_integers(0, embedding_units=embedding_units, pairs=pairs)
+        check_rates(embedding_dropout=embedding_dropout, input_dropout=input_dropout)
+        check_rates(output_dropout=output_dropout, pair_dropout=pair_dropout)
+        check_choice("cell", cell, CELLS)
+        self.vocabulary_size, self.units = vocabulary_size, units
+        self.width = embedding_units + (pair_units if pairs else 0)  # of x
+        self.embedding_dropout = embedding_dropout
         self.embedding = None
         if embedding_units:
             self.embedding = keras.layers.Embedding(
@@ -122,52 +120,44 @@ class Reader(keras.layers.Layer):
                 vocabulary_size, pairs, pair_units, dropout=pair_dropout, name="pairs"
             )
         self.constant = ConstantFeature(name="constant") if constant_feature else None
+        start = {
+            "constant_feature": constant_feature,
+            "gate_offsets": gate_offsets,
+            "contractive": contractive,
+            "identity": 1.0,  # hundreds of words, where 0.9 would forget within tens
+        }
+
+        def layer(name, index):
+            if index == 0 and self.embedding is None:
+                return OneHotRNN(vocabulary_size, units, cell, self.width, name=name, **start)
+            return lecture_layer(cell, units, name, **start)
+
         directions = ("forwards", "backwards") if bidirectional else ("forwards",)
         self.stacks = [
-            [self._layer(f"{direction}_{index + 1}", index) for index in range(layers)]
+            [layer(f"{direction}_{index + 1}", index) for index in range(layers)]
             for direction in directions
         ]
         self.input_dropout = keras.layers.SpatialDropout1D(input_dropout, name="input_dropout")
         self.output_dropout = keras.layers.SpatialDropout1D(output_dropout, name="output_dropout")
         self.seed_generator = keras.random.SeedGenerator()
 
-    def _layer(self, name: str, index: int) -> keras.layers.Layer:
-        config = self._config
-        options = {
-            "constant": config["constant_feature"],
-            "offsets": config["gate_offsets"],
-            "contractive": config["contractive"],
-            "identity": 1.0,  # hundreds of words, where 0.9 would forget within tens
-        }
-        if index == 0 and self.embedding is None:
-            more = config["pair_units"] if self.pairs is not None else 0
-            size = self.vocabulary_size
-            return OneHotLayer(size, config["cell"], self.units, more, name=name, **options)
-        return recurrent_layer(config["cell"], self.units, name, **options)
-
-    def build(self, tokens_shape):
-        if self.embedding is not None:
-            self.embedding.build(tokens_shape)
-        if self.pairs is not None:
-            self.pairs.build(tokens_shape)
+    def build(self, tokens_shape=None):
+        for layer in (self.embedding, self.pairs):
+            if layer is not None:
+                layer.build((None, None))
         extra = 1 if self.constant is not None else 0
         for stack in self.stacks:
-            width = self._config["embedding_units"]
-            width += self._config["pair_units"] if self.pairs is not None else 0
+            width = self.width
             for layer in stack:
                 layer.build((None, None, width + extra))
                 width = self.units
         self.built = True
 
-    def orders(self, tokens):
-        """The words in the order in which each direction reads them: a list of tokens."""
-        return [tokens, reverse_words(tokens)][: len(self.stacks)]
-
     def call(self, tokens, training=False):
         kept = self._kept_words(training)
+        orders = [tokens, reverse_words(tokens)][: len(self.stacks)]
         states = []
-        pairs = self._pairs(tokens, training)
-        for words, g, stack in zip(self.orders(tokens), pairs, self.stacks, strict=True):
+        for words, g, stack in zip(orders, self._pairs(tokens, training), self.stacks, strict=True):
             first, *rest = stack
             if self.embedding is None:
                 h = first(words, scale=kept, g=g, training=training)
@@ -202,21 +192,6 @@ class Reader(keras.layers.Layer):
 
     def _kept_words(self, training):
         """A factor for each word of the vocabulary, 0 where it is dropped; None without dropout."""
-        rate = self._config["embedding_dropout"]
-        if not training or not rate:
+        if not training or not self.embedding_dropout:
             return None
-        return kept_rows(self.vocabulary_size, rate, self.seed_generator)
-
-    def get_config(self):
-        return {**super().get_config(), **self._config}
-
-
-def _check(config: dict) -> None:
-    """Raises ValueError for an argument out of its range."""
-    for name in ("vocabulary_size", "units", "layers", "pair_units"):
-        check_integer(name, config[name])
-    for name in ("embedding_units", "pairs"):
-        check_integer(name, config[name], least=0)
-    for name in ("embedding_dropout", "input_dropout", "output_dropout", "pair_dropout"):
-        check_rate(name, config[name])
-    check_choice("cell", config["cell"], CELLS)
+        return kept_rows(self.vocabulary_size, self.embedding_dropout, self.seed_generator)

@@ -10,11 +10,11 @@ Tensor = Any
 
 
 @keras.saving.register_keras_serializable(package="unfold")
-class Recurrence(keras.layers.Layer):
+class ReparametrisedRNN(keras.layers.Layer):
     """One recurrent layer whose state is given and given back, over reparametrised weights.
 
     The cell's equations are the lecture's, with a weight W_h for h, W_x for x, and w for the
-    constant feature that ends x. What is learnt is V_h, V_x and v, from which
+    constant feature that ends x. The layer learns V_h, V_x and v, from which
 
         W_h = V_h * g * m / (1 - rate)        W_x = V_x * g        w = v * g - center Σ_j W_h[j]
 
@@ -22,11 +22,22 @@ class Recurrence(keras.layers.Layer):
     training, drawn once for a batch and the same at all its steps: DropConnect on the recurrent
     weights (Wan et al. 2013; Merity, Keskar and Socher 2018, section 2).
 
-    Every W can be had in this form: it changes what the optimizer finds easy, not what the cell can
-    do. The gain gives the sigmoid candidate, whose slope is a quarter of tanh's, its swing back.
-    With `center` the gates read W_h (h - center): h of the lecture's cell is never negative, and
-    what all its units share would drown what tells them apart (LeCun et al. 1998, "Efficient
-    BackProp", section 4.3, on inputs that are all positive).
+    Every W can be had in this form: it changes the optimizer's way, not the functions that the cell
+    can compute. The gain gives the sigmoid candidate, whose slope is a quarter of tanh's, its swing
+    back. With `center` the gates read W_h (h - center): h of the lecture's cell is never negative,
+    and the part that all its units share would drown their differences (LeCun et al. 1998,
+    "Efficient BackProp", section 4.3, on inputs that are all positive).
+
+    Example:
+
+        >>> import numpy as np
+        >>> from zoo.layers import LSTMCell
+        >>> from zoo.layers.reparametrised_rnn import ReparametrisedRNN
+        >>> layer = ReparametrisedRNN(LSTMCell(5), gain=4.0, center=0.2)
+        >>> x = np.ones((2, 3, 4), "float32")  # ends in the constant 1
+        >>> h, states = layer(x, [np.zeros((2, 5), "float32")] * 2)
+        >>> tuple(h.shape), [tuple(state.shape) for state in states]
+        ((2, 3, 5), [(2, 5), (2, 5)])
 
     Args:
         cell: `LSTMCell` or `SimpleRNNCell` of zoo.layers.
@@ -38,7 +49,7 @@ class Recurrence(keras.layers.Layer):
         sequences: `<float>[batch, time, features]`.
         states: the cell's, each `<float>[batch, units]`.
         keep: `<bool>[batch, time]`, False where a step leaves the state as it is; None: all.
-        fixed: what `lecture_weights` gives, so that a loop works it out once; None: worked out.
+        fixed: the result of `lecture_weights`, so that a loop works it out once; None: worked out.
         training: whether weights are dropped.
 
     Returns:

@@ -1,11 +1,10 @@
 """Writing on from a state, with a model that is a table of probabilities."""
 
 import numpy as np
-import pytest
 import tensorflow as tf
 from keras import ops
 
-from zoo.models.writing import keep_likeliest, write
+from zoo.decoding import sample_text
 
 WORDS = 6
 TABLE = np.log(np.random.default_rng(1).dirichlet(np.ones(WORDS), WORDS)).astype("float32")
@@ -25,7 +24,7 @@ def start(*symbols):
 
 
 def draw(states, length, **options):
-    found, after = write(next_logits, step, states, length, **{"seed": 7, **options})
+    found, after = sample_text(next_logits, step, states, length, **{"seed": 7, **options})
     assert after[0].shape == states[0].shape
     return ops.convert_to_numpy(found)
 
@@ -50,7 +49,7 @@ def test_in_pieces_as_in_one():
     whole = draw(start(2, 3), 9)
     states, pieces = start(2, 3), []
     for place, length in ((0, 4), (4, 0), (4, 5)):
-        piece, states = write(next_logits, step, states, length, seed=7, place=place)
+        piece, states = sample_text(next_logits, step, states, length, seed=7, place=place)
         pieces.append(piece)
     np.testing.assert_array_equal(np.concatenate(pieces, axis=1), whole)
 
@@ -71,29 +70,6 @@ def test_draws_follow_the_model_at_each_temperature():
         np.testing.assert_allclose(shares, wanted / wanted.sum(), atol=0.025)
 
 
-@pytest.mark.parametrize(
-    ("top_k", "top_p", "kept"),
-    [
-        (0, 1.0, 4),
-        (2, 1.0, 2),
-        (0, 0.6, 2),
-        (0, 0.5, 1),
-        (3, 0.83, 2),
-        (3, 0.85, 3),
-        (9, 1.0, 4),
-        (1, 0.1, 1),
-    ],
-)
-def test_cut_to_the_likeliest(top_k, top_p, kept):
-    # (0.5, 0.3, 0.15, 0.05): of the first three, 0.5 and 0.3 hold 0.84.
-    logits = np.log(np.array([[0.15, 0.5, 0.05, 0.3]], "float32"))
-    expected = np.zeros(4, bool)
-    expected[np.argsort(-logits[0])[:kept]] = True
-    found = ops.convert_to_numpy(keep_likeliest(logits, top_k, top_p))[0]
-    np.testing.assert_array_equal(found > -1e8, expected)
-    np.testing.assert_array_equal(found[expected], logits[0][expected])
-
-
 def test_all_numbers_may_be_known_only_when_the_graph_runs():
     number = tf.TensorSpec([], tf.int32)
     share = tf.TensorSpec([], tf.float32)
@@ -101,7 +77,7 @@ def test_all_numbers_may_be_known_only_when_the_graph_runs():
     @tf.function(input_signature=[tf.TensorSpec([None, 1]), number, number, share, number, share])
     def graph(state, length, seed, temperature, top_k, top_p):
         options = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
-        return write(next_logits, step, [state], length, seed=seed, **options)[0]
+        return sample_text(next_logits, step, [state], length, seed=seed, **options)[0]
 
     for length in (0, 1, 12):
         wanted = draw(start(1, 2), length, temperature=0.8, top_k=4, top_p=0.9)
