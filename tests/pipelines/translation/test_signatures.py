@@ -10,9 +10,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from pipelines.translation.serving import translation_export
 
 from pipelines.exporting import WARMUP, write_saved_model
-from pipelines.translation.serving import translation_export
 from pipelines.translation.subwords import (
     BYTES,
     END,
