@@ -7,9 +7,6 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-# The message about CPU instructions and the like hides our own; errors still show.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 import tyro
 
 if TYPE_CHECKING:

@@ -186,12 +186,15 @@ def _begin(folder: Path, flags: Mapping[str, Any]) -> None:
 
 def check_version(folder: Path, state: Any) -> None:
     """Raises ValueError where a run's state.json is of another version than this code reads."""
-    version = state.get("version", "0.1") if isinstance(state, dict) else "unknown"
+    if not isinstance(state, dict) or not {"version", "epochs_done"} & set(state):
+        return  # no state at all, which its reader tells
+    version = state.get("version", "0.1")
     if version != VERSION:
         raise ValueError(
-            f"{folder} must hold a run of version {VERSION}. Got one of version {version}, which "
-            f"version {version} of this project resumes and exports (its exported models work with "
-            "this one): use that, give the run another name with `--run`, or delete the folder."
+            f"{folder / 'state.json'} must be of version {VERSION}. Got one of version {version}, "
+            f"which version {version} of this project resumes and exports (its exported models "
+            "work with this one): use that, give the run another name with `--run`, or delete "
+            "that folder."
         )
 
 
@@ -237,7 +240,7 @@ def kept(run: Path, name: str) -> Any:
     try:
         with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
             return dict(arrays)
-    except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(
             f"{path.with_suffix('')} must be as the run wrote it. It cannot be read: {error}."
         ) from error

@@ -9,7 +9,7 @@ import importlib
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -409,8 +409,8 @@ def _read_progress(run: Path) -> Progress:
     path = run / "state.json"
     state = read_json(path)
     runs.check_version(run, state)
-    digest = state.pop("sha256", None)
-    if {one.name for one in fields(Progress)} != set(state) or digest != json_digest(state):
+    digest = state.pop("sha256", None) if isinstance(state, dict) else None
+    if digest is None or digest != json_digest(state):
         raise ValueError(
             f"{path} must be as the training wrote it. It is altered: restore it, or delete {run} "
             "to train anew."

@@ -3,8 +3,9 @@
 import os
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+import pipelines  # noqa: F401  (the machine's settings, before TensorFlow)
 
+# isort: split
 import keras
 import pytest
 

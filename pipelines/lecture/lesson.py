@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipelines import runs
-from pipelines.report import Html, Section, escape, table, write_report
 from pipelines.machine import machine
+from pipelines.report import Html, Section, escape, table, write_report
 
 
 @dataclass(frozen=True)

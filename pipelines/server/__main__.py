@@ -6,9 +6,10 @@ from pipelines.cli import guarded, parse
 from pipelines.server import launch
 from pipelines.server.flags import ServeFlags
 
+PROGRAM = "python -m pipelines.server"
+
 if __name__ == "__main__":
-
-    def serve():
-        launch.serve(parse(ServeFlags, sys.argv[1:], "python -m pipelines.server", presets={}))
-
-    sys.exit(guarded(serve, "Stopped."))
+    arguments = sys.argv[1:]
+    sys.exit(
+        guarded(lambda: launch.serve(parse(ServeFlags, arguments, PROGRAM, presets={})), "Stopped.")
+    )

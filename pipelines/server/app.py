@@ -19,12 +19,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
-from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
+from tensorflow_serving.apis import get_model_status_pb2
 
 from pipelines.server import requests
 from pipelines.server.engine import Engine
 from pipelines.server.errors import Code, RequestError, invalid
-from pipelines.server.models import Models, Version
+from pipelines.server.models import Models
 from pipelines.server.responses import encode, error_body
 from pipelines.server.servable import Servable
 
@@ -34,6 +34,7 @@ MODEL = (
 LOOK = re.compile(MODEL + "(?P<metadata>/metadata)?")
 CALL = re.compile(MODEL + ":(?P<method>predict|classify|regress)")
 LARGEST_VERSION = 2**63 - 1
+METHODS = "tensorflow/serving/"  # before predict, classify or regress
 SIGNATURES = "signature_def"  # the only field of a model's metadata
 
 
@@ -58,8 +59,7 @@ def build(
         max_request_bytes: of a body; a larger body is refused as soon as its size is known.
         lifespan: entered before the first request, left after the last.
     """
-    endpoint = Endpoint(models, engine, max_request_bytes)
-    return Router(default=endpoint, lifespan=lifespan)
+    return Router(default=Endpoint(models, engine, max_request_bytes), lifespan=lifespan)
 
 
 class Endpoint:
@@ -113,61 +113,49 @@ class Endpoint:
         return _to_json(status_message(self._models, *target))
 
     def _metadata(self, target: Target) -> bytes:
-        with self._models.use(*target) as (version, servable):
+        with self._models.use(*target) as version:
             spec = {"name": target.name, "signature_name": "", "version": str(version.number)}
-            signatures = json.loads(_to_json(servable.definitions))
+            signatures = json.loads(_to_json(version.servable.definitions))
         return json.dumps({"model_spec": spec, "metadata": {SIGNATURES: signatures}}).encode()
 
     async def _call(self, request: Request, method: str, target: Target) -> bytes:
         async with self._engine.admit():
-            with self._models.use(*target) as (_, servable):
+            with self._models.use(*target) as version:
                 body = await self._body(request)
                 if method != "predict":
-                    return await self._engine.read(_classify_or_regress, servable, method, body)
-                name, rows, inputs = await self._engine.read(_decode, servable, body)
-                outputs = await self._engine.predict(servable, name, inputs)
+                    await self._engine.read(_refuse, version.servable, method, body)
+                name, rows, inputs = await self._engine.read(_decode, version.servable, body)
+                outputs = await self._engine.predict(version.servable, name, inputs)
                 return await self._engine.read(encode, outputs, rows)
 
     async def _body(self, request: Request) -> bytes:
         """The whole body; too large a body is refused before the rest of it is read."""
-        length = request.headers.get("content-length", "0")
-        known = int(length) if re.fullmatch("[0-9]{1,18}", length) else 0
-        parts, size = [], 0
-        if known <= self._max_request_bytes:
-            async for part in request.stream():
-                parts.append(part)
-                size += len(part)
-                if size > self._max_request_bytes:
-                    break
-        if max(known, size) > self._max_request_bytes:
-            raise RequestError(
-                Code.INVALID_ARGUMENT,
-                f"The body must be of at most {self._max_request_bytes} bytes",
-                status=413,
-            )
-        return b"".join(parts)
+        most = self._max_request_bytes
+        message = f"The body must be of at most {most} bytes"
+        too_large = RequestError(Code.INVALID_ARGUMENT, message, status=413)
+        if int(request.headers.get("content-length", 0)) > most:
+            raise too_large
+        body = bytearray()
+        async for part in request.stream():
+            body += part
+            if len(body) > most:
+                raise too_large
+        return bytes(body)
 
 
 def status_message(
     models: Models, name: str, version: int | None
 ) -> get_model_status_pb2.GetModelStatusResponse:
-    """The states of a model's versions."""
+    """The states of a model's versions.
+
+    Raises:
+        RequestError: there is no such model or version.
+    """
     answer = get_model_status_pb2.GetModelStatusResponse()
-    for number, state, code, message in models.status(name, version):
-        answer.model_version_status.add(
-            version=number, state=state, status={"error_code": code, "error_message": message}
-        )
-    return answer
-
-
-def metadata_message(
-    name: str, version: Version, servable: Servable
-) -> get_model_metadata_pb2.GetModelMetadataResponse:
-    """The signatures of a model."""
-    answer = get_model_metadata_pb2.GetModelMetadataResponse()
-    answer.model_spec.name = name
-    answer.model_spec.version.value = version.number
-    answer.metadata[SIGNATURES].Pack(servable.definitions)
+    for entry in models.status(name, version):
+        code, message = (error.code, error.message) if (error := entry.error) else (Code.OK, "")
+        status = {"error_code": code, "error_message": message}
+        answer.model_version_status.add(version=entry.number, state=entry.state, status=status)
     return answer
 
 
@@ -177,13 +165,16 @@ def _decode(servable: Servable, body: bytes):
     return name, *requests.decode(document, servable.signature(name).inputs)
 
 
-def _classify_or_regress(servable: Servable, method: str, body: bytes) -> bytes:
-    """Raises the error for a method that no signature here has; the server knows no more of it."""
+def _refuse(servable: Servable, method: str, body: bytes) -> None:
+    """Raises the error for classify and regress; the server knows no more of the two."""
     document = requests.parse(body)
     examples = document.get("examples")
     if not isinstance(examples, list) or not examples:
         raise invalid(f"When method is {method}, key 'examples' is expected to be a list of some")
-    servable.signature(requests.signature_name(document), method)
+    own = servable.signature(requests.signature_name(document)).method
+    if own != METHODS + method:
+        kind = {"classify": "classification", "regress": "regression"}[method]
+        raise invalid(f"Expected {kind} signature method_name to be {METHODS}{method}. Was: {own}")
     raise RequestError(Code.UNIMPLEMENTED, f"The server for development has no {method}")
 
 

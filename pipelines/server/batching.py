@@ -5,6 +5,7 @@ for both servers. See also `Signature.batchable`.
 """
 
 import asyncio
+import contextlib
 import os
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -47,18 +48,15 @@ def read_parameters(path: Path) -> BatchingParameters:
     Raises:
         ValueError: a line is of another form, a name unknown, or a value out of its range.
     """
-    text = re.sub("#.*", "", path.read_text()).strip()
+    text = re.sub("#.*", "", path.read_text())
+    other = ENTRY.sub("", text).strip()
+    if other:
+        line = other.splitlines()[0]
+        raise ValueError(f"{path} must hold lines like max_batch_size {{ value: 32 }}. Got {line}.")
     known = BatchingParameters.__dataclass_fields__
-    parameters, position = {}, 0
-    while position < len(text):
-        entry = ENTRY.match(text, position)
-        if entry is None:
-            line = text[position:].splitlines()[0]
-            raise ValueError(
-                f"{path} must hold lines like max_batch_size {{ value: 32 }}. Got {line}."
-            )
-        position = entry.end()
-        name, value = entry[1], entry[2] or entry[3]
+    parameters = {}
+    for name, in_braces, bare in ENTRY.findall(text):
+        value = in_braces or bare
         if name in IGNORED:
             continue
         if name not in known:
@@ -154,11 +152,9 @@ class Batcher:
         batch.full.set()
 
     async def _run(self, key: tuple, batch: _Batch) -> None:
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._parameters.batch_timeout_micros / 1e6):
                 await batch.full.wait()
-        except TimeoutError:
-            pass
         async with self._threads:
             self._close(key, batch)
             self._waiting -= 1

@@ -85,7 +85,8 @@ class Engine:
         """Calls a function in a thread as soon as a thread is free.
 
         TensorFlow cannot be stopped in its work, so the thread of a request whose time is over
-        stays taken until the work is done, and the next request goes on waiting.
+        stays taken until the work is done. The next requests wait here and not in the pool, which
+        would go on holding their inputs when their time, too, is over.
         """
         await self._free.acquire()
         loop = asyncio.get_running_loop()

@@ -1,29 +1,8 @@
 """Errors of requests, in TensorFlow's codes and in HTTP's."""
 
-from enum import IntEnum
+from tensorflow.core.protobuf import error_codes_pb2
 
-
-class Code(IntEnum):
-    """TensorFlow's error codes, which are gRPC's."""
-
-    OK = 0
-    CANCELLED = 1
-    UNKNOWN = 2
-    INVALID_ARGUMENT = 3
-    DEADLINE_EXCEEDED = 4
-    NOT_FOUND = 5
-    ALREADY_EXISTS = 6
-    PERMISSION_DENIED = 7
-    RESOURCE_EXHAUSTED = 8
-    FAILED_PRECONDITION = 9
-    ABORTED = 10
-    OUT_OF_RANGE = 11
-    UNIMPLEMENTED = 12
-    INTERNAL = 13
-    UNAVAILABLE = 14
-    DATA_LOSS = 15
-    UNAUTHENTICATED = 16
-
+Code = error_codes_pb2.Code  # TensorFlow's error codes, which are gRPC's
 
 # TF Serving's table (tensorflow_serving/model_servers/http_server.cc).
 HTTP = {
@@ -50,12 +29,12 @@ class RequestError(Exception):
     """An error for an answer to a request.
 
     Attributes:
-        code: TensorFlow's.
+        code: of `Code`.
         message: for the sender.
         status: HTTP's; by default the code's own in `HTTP`.
     """
 
-    def __init__(self, code: Code, message: str, status: int | None = None):
+    def __init__(self, code: int, message: str, status: int | None = None):
         super().__init__(message)
         self.code = code
         self.message = message

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import os
 import shutil
 import signal
@@ -30,11 +31,11 @@ def serve(flags: ServeFlags) -> None:
     """
     check(flags)
     names = folders.find(flags.saved_models, flags.models)
-    binary = shutil.which(SERVER)
-    if binary and flags.host not in THIS_MACHINE and not flags.development:
+    binary = None if flags.development else shutil.which(SERVER)
+    if binary and flags.host not in THIS_MACHINE:
         run_model_server(binary, flags, names)
         return
-    if binary and not flags.development:
+    if binary:
         print(
             f"{binary} listens on every interface and cannot be told otherwise: "
             "`--host 0.0.0.0` starts it."
@@ -137,12 +138,12 @@ def run_development_server(flags: ServeFlags, names: Sequence[str]) -> None:
         parameters = batching.read_parameters(flags.batching_parameters)
     listener = listen(flags.host, flags.port)
     print(f"Loading {', '.join(names)} ...", flush=True)
-    models = Models(flags.saved_models, names, lambda line: print(line, flush=True))
+    models = Models(flags.saved_models, names)
     models.poll()
     if not models.names():
         raise ValueError(f"`models` must load. None of {', '.join(names)} does: see above.")
     engine = Engine(flags.threads, flags.max_waiting, flags.timeout_seconds, parameters)
-    lifespan = _lifespan(flags, models, engine, listener)
+    lifespan = functools.partial(_lifespan, flags, models, engine, listener)
     config = uvicorn.Config(
         app.build(models, engine, flags.max_request_bytes, lifespan),
         http="h11",
@@ -165,31 +166,25 @@ def run_development_server(flags: ServeFlags, names: Sequence[str]) -> None:
         os._exit(end.code)
 
 
-def _lifespan(flags: ServeFlags, models, engine, listener: socket.socket):
+@contextlib.asynccontextmanager
+async def _lifespan(flags: ServeFlags, models, engine, listener: socket.socket, _):
     """Opens before the first request, and closes after the last."""
+    models.watch(flags.poll_seconds)
+    grpc = contextlib.nullcontext()
+    if flags.grpc_port is not None:
+        from pipelines.server import rpc
 
-    @contextlib.asynccontextmanager
-    async def lifespan(_):
-        async with contextlib.AsyncExitStack() as stack:
-            models.watch(flags.poll_seconds)
-            if flags.grpc_port is not None:
-                from pipelines.server import rpc
-
-                service = rpc.serving(
-                    models, engine, flags.host, flags.grpc_port, flags.max_request_bytes
-                )
-                await stack.enter_async_context(service)
-            listener.listen(BACKLOG)  # a reader of the next lines can connect
-            address, port = listener.getsockname()[:2]
-            host = f"[{address}]" if ":" in address else address
-            print("This server is for development: use TF Serving for production.")
-            names = ", ".join(models.names())
-            print(f"Serving {names} at http://{host}:{port}/v1/models/", flush=True)
-            yield
-        models.close()
-        engine.close()
-
-    return lifespan
+        grpc = rpc.serving(models, engine, flags.host, flags.grpc_port, flags.max_request_bytes)
+    async with grpc:
+        listener.listen(BACKLOG)  # a reader of the next lines can connect
+        address, port = listener.getsockname()[:2]
+        host = f"[{address}]" if ":" in address else address
+        print("This server is for development: use TF Serving for production.")
+        names = ", ".join(models.names())
+        print(f"Serving {names} at http://{host}:{port}/v1/models/", flush=True)
+        yield
+    models.close()
+    engine.close()
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -8,7 +8,8 @@ when its last request is done. A version that does not load is reported, and the
 import contextlib
 import gc
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipelines.server import folders
@@ -16,45 +17,46 @@ from pipelines.server.errors import Code, RequestError
 from pipelines.server.servable import Servable, load
 
 
+@dataclass
 class Version:
     """A version's folder, and the loaded model while it is served.
 
     Attributes:
+        files: of the folder before it was loaded.
         state: START, LOADING, AVAILABLE, UNLOADING or END, as TF Serving's ModelVersionStatus.
         error: the error that loading ended with, if any.
         servable: the loaded model, from AVAILABLE to the end of UNLOADING.
+        users: requests that hold it loaded.
     """
 
-    def __init__(self, number: int, folder: Path):
-        self.number = number
-        self.folder = folder
-        self.files = folders.files(folder)
-        self.state = "START"
-        self.error: RequestError | None = None
-        self.servable: Servable | None = None
-        self.users = 0
+    number: int
+    folder: Path
+    files: frozenset
+    state: str = "START"
+    error: RequestError | None = None
+    servable: Servable | None = None
+    users: int = 0
 
-    def load(self) -> bool:
-        """Loads and warms up; False, and the error kept, where that fails."""
+    def load(self) -> None:
+        """Loads and warms up; a failure is the version's `error`."""
         self.state = "LOADING"
         try:
             self.servable = load(self.folder)
         # Loading somebody's files may fail in any way.
         except Exception as error:
-            code = Code(getattr(error, "error_code", None) or Code.UNKNOWN)
+            code = getattr(error, "error_code", None) or Code.UNKNOWN
             self.error = RequestError(code, f"{type(error).__name__}: {error}"[:2000])
             self.state = "END"
-        return self.error is None
 
 
+@dataclass
 class Model:
     """A model's folder and its versions."""
 
-    def __init__(self, name: str, folder: Path):
-        self.name = name
-        self.folder = folder
-        self.versions: dict[int, Version] = {}
-        self.served: Version | None = None
+    name: str
+    folder: Path
+    versions: dict[int, Version] = field(default_factory=dict)
+    served: Version | None = None
 
     def candidates(self) -> Iterator[Version]:
         """Versions to try, the largest first, down to the served version.
@@ -65,7 +67,7 @@ class Model:
         for number, folder in sorted(folders.versions(self.folder).items(), reverse=True):
             if self.served is not None and number == self.served.number:
                 return
-            version = Version(number, folder)
+            version = Version(number, folder, folders.files(folder))
             known = self.versions.get(number)
             if known is None or known.error is None or known.files != version.files:
                 yield version
@@ -77,27 +79,29 @@ class Models:
     Args:
         root: holds a folder for each model.
         names: of the models to serve.
-        say: gets a line on each version that is served or does not load.
     """
 
-    def __init__(self, root: Path, names: Sequence[str], say: Callable[[str], None] = print):
+    def __init__(self, root: Path, names: Sequence[str]):
         self._models = {name: Model(name, root / name) for name in names}
-        self._say = say
         self._lock = threading.Lock()
         self._stop = threading.Event()
 
     def poll(self) -> None:
-        """Looks once: loads the largest new version of each model that loads."""
+        """Looks once: loads the largest new version of each model that loads, and tells."""
         for model in self._models.values():
             for version in model.candidates():
                 with self._lock:
                     model.versions[version.number] = version
-                if version.load():
+                version.load()
+                if version.error is None:
                     self._serve(model, version)
                     break
-                self._say(
-                    f"{model.name}, version {version.number}, does not load, "
-                    f"{self._instead(model)}: {version.error}"
+                old = model.served
+                instead = f"version {old.number} stays" if old else "none is served yet"
+                print(
+                    f"{model.name}, version {version.number}, does not load, {instead}: "
+                    f"{version.error}",
+                    flush=True,
                 )
 
     def watch(self, seconds: float) -> None:
@@ -108,7 +112,7 @@ class Models:
                 try:
                     self.poll()
                 except OSError as error:  # a folder that cannot be read now may be readable later
-                    self._say(f"Cannot look for versions: {error}")
+                    print(f"Cannot look for versions: {error}", flush=True)
 
         threading.Thread(target=loop, name="versions", daemon=True).start()
 
@@ -121,11 +125,11 @@ class Models:
         return [name for name, model in self._models.items() if model.served is not None]
 
     @contextlib.contextmanager
-    def use(self, name: str, number: int | None = None) -> Iterator[tuple[Version, Servable]]:
-        """A model that stays loaded until the end of the block.
+    def use(self, name: str, number: int | None = None) -> Iterator[Version]:
+        """A served version of a model, which stays loaded until the end of the block.
 
         Raises:
-            RequestError: it is not served, or not in that version.
+            RequestError: the model or the version is not served.
         """
         with self._lock:
             model = self._models.get(name)
@@ -134,30 +138,25 @@ class Models:
                 asked = f"Latest({name})" if number is None else f"Specific({name}, {number})"
                 raise RequestError(Code.NOT_FOUND, f"Servable not found for request: {asked}")
             version.users += 1
-            servable = version.servable
         try:
-            yield version, servable
+            yield version
         finally:
             self._release(version)
 
-    def status(self, name: str, number: int | None = None) -> list[tuple[int, str, Code, str]]:
-        """(version, state, error code, error message) of versions, the largest first.
+    def status(self, name: str, number: int | None = None) -> list[Version]:
+        """The known versions of a model, or the version of that number; the largest first.
 
         Raises:
             RequestError: there is no such model or version.
         """
         with self._lock:
             model = self._models.get(name)
-            versions = sorted(model.versions.items(), reverse=True) if model else []
-            if number is not None:
-                versions = [pair for pair in versions if pair[0] == number]
+            known = model.versions if model else {}
+            versions = [known[n] for n in sorted(known, reverse=True) if number in (None, n)]
         if not versions:
             missing = "any versions" if number is None else f"version {number}"
             raise RequestError(Code.NOT_FOUND, f"Could not find {missing} of model {name}")
-        return [
-            (n, v.state, v.error.code, v.error.message) if v.error else (n, v.state, Code.OK, "")
-            for n, v in versions
-        ]
+        return versions
 
     def _serve(self, model: Model, version: Version) -> None:
         with self._lock:
@@ -166,7 +165,7 @@ class Models:
             if old is not None:
                 old.state = "UNLOADING"
                 old.users += 1
-        self._say(f"{model.name}, version {version.number}, is served.")
+        print(f"{model.name}, version {version.number}, is served.", flush=True)
         if old is not None:
             self._release(old)
             gc.collect()  # a loaded model holds itself in circles
@@ -177,6 +176,3 @@ class Models:
             if version.state == "UNLOADING" and version.users == 0:
                 version.servable = None
                 version.state = "END"
-
-    def _instead(self, model: Model) -> str:
-        return f"version {model.served.number} stays" if model.served else "none is served yet"

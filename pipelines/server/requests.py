@@ -91,12 +91,12 @@ def decode(
         RequestError: the document is of neither form, or a value is not as the signature says.
     """
     rows, columns = "instances" in document, "inputs" in document
-    if rows and columns:
+    if rows == columns:
         raise invalid(
             "Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist"
+            if rows
+            else "Missing 'inputs' or 'instances' key"
         )
-    if not rows and not columns:
-        raise invalid("Missing 'inputs' or 'instances' key")
     if not specs:  # as TF Serving
         raise invalid(f"Failed to get input map for signature: {signature_name(document)}")
     if rows:
@@ -107,7 +107,7 @@ def decode(
 
 
 def _columns(inputs: Any, specs: Mapping[str, Spec]) -> dict[str, Any]:
-    if not isinstance(inputs, dict) or _is_base64(inputs):
+    if not _is_named(inputs):
         if len(specs) > 1:
             raise invalid(
                 "inputs is a plain value/list, but expecting an object as multiple input tensors "
@@ -126,14 +126,14 @@ def _columns_of_rows(instances: Any, specs: Mapping[str, Spec]) -> dict[str, lis
         raise invalid("Expecting 'instances' to be a list/array")
     if not instances:
         raise invalid("No values in 'instances' array")
-    named = isinstance(instances[0], dict) and not _is_base64(instances[0])
+    named = _is_named(instances[0])
     if not named and len(specs) > 1:
         raise invalid(
             "instances is a plain list, but expecting list of objects as multiple input tensors "
             f"required: {', '.join(sorted(specs))}"
         )
     for index, instance in enumerate(instances):
-        if named != (isinstance(instance, dict) and not _is_base64(instance)):
+        if named != _is_named(instance):
             wanted, got = ("object", "value/list") if named else ("value/list", "object")
             raise invalid(f"Expecting {wanted} but got {got} at item {index} of input list")
         if named and instance.keys() != specs.keys():
@@ -179,16 +179,13 @@ def check_shape(name: str, shape: Sequence[int], spec: Spec) -> None:
             wanted in (None, size) for wanted, size in zip(spec.shape, shape, strict=True)
         )
     if not fits:
-        wanted = "?" if spec.shape is None else ",".join(map(_dimension, spec.shape))
+        free = (None,) if spec.shape is None else spec.shape
+        wanted = ",".join("?" if size is None else str(size) for size in free)
         hint = " A scalar needs the column format, 'inputs'." if spec.shape == () else ""
         raise invalid(
             f"Tensor name: {name} expecting shape [{wanted}] but got: "
             f"[{','.join(map(str, shape[:MOST_DIMENSIONS]))}].{hint}"
         )
-
-
-def _dimension(size: int | None) -> str:
-    return "?" if size is None else str(size)
 
 
 def _leaves(name: str, value: Any, shape: Sequence[int]) -> list:
@@ -263,6 +260,11 @@ def _bytes(name: str, leaf: Any) -> bytes:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except ValueError:
         raise invalid(f"Tensor name: {name} Unable to base64 decode") from None
+
+
+def _is_named(value: Any) -> bool:
+    """Whether a value holds inputs by name, and is no input itself."""
+    return isinstance(value, dict) and not _is_base64(value)
 
 
 def _is_base64(value: Any) -> bool:

@@ -2,21 +2,22 @@
 
 import contextlib
 import math
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Mapping
 
 import grpc
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import types_pb2
 from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
     model_service_pb2_grpc,
     predict_pb2,
     prediction_service_pb2_grpc,
 )
 
-from pipelines.server.app import SIGNATURES, metadata_message, status_message
+from pipelines.server.app import SIGNATURES, status_message
 from pipelines.server.engine import Engine
-from pipelines.server.errors import RequestError, invalid
+from pipelines.server.errors import Code, RequestError, invalid
 from pipelines.server.models import Models
 from pipelines.server.requests import DEFAULT_SIGNATURE, Spec, check_shape
 
@@ -31,10 +32,9 @@ async def serving(
         The port.
     """
     server = grpc.aio.server(options=[("grpc.max_receive_message_length", max_request_bytes)])
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-        Predictions(models, engine, max_request_bytes), server
-    )
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(Statuses(models), server)
+    services = Services(models, engine, max_request_bytes)
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(services, server)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(services, server)
     bound = server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
     await server.start()
     print(f"gRPC at port {bound}.", flush=True)
@@ -44,54 +44,56 @@ async def serving(
         await server.stop(grace=engine.timeout)
 
 
-class Predictions(prediction_service_pb2_grpc.PredictionServiceServicer):
-    """tensorflow.serving.PredictionService; the methods left out answer UNIMPLEMENTED."""
+def _answers(method):
+    """A method of gRPC from a coroutine of the request, whose RequestErrors end the call."""
+
+    async def call(self, request, context: grpc.aio.ServicerContext):
+        try:
+            return await method(self, request)
+        except RequestError as error:
+            await context.abort(grpc.StatusCode[Code.Name(error.code)], error.message)
+
+    return call
+
+
+class Services(
+    prediction_service_pb2_grpc.PredictionServiceServicer,
+    model_service_pb2_grpc.ModelServiceServicer,
+):
+    """tensorflow.serving's PredictionService and ModelService.
+
+    The methods left out answer UNIMPLEMENTED.
+    """
 
     def __init__(self, models: Models, engine: Engine, max_values: int):
         self._models = models
         self._engine = engine
         self._max_values = max_values  # of an input: a few bytes may state the shape [10**12]
 
-    async def Predict(self, request, context):
-        return await _or_abort(context, self._predict(request))
-
-    async def GetModelMetadata(self, request, context):
-        return await _or_abort(context, self._metadata(request))
-
-    async def _predict(self, request):
+    @_answers
+    async def Predict(self, request):
         async with self._engine.admit():
-            with self._models.use(*_target(request.model_spec)) as (version, servable):
+            with self._models.use(*_target(request.model_spec)) as version:
                 name = request.model_spec.signature_name or DEFAULT_SIGNATURE
-                specs = servable.signature(name).inputs
+                specs = version.servable.signature(name).inputs
                 inputs = await self._engine.read(_arrays, request.inputs, specs, self._max_values)
-                outputs = await self._engine.predict(servable, name, inputs)
+                outputs = await self._engine.predict(version.servable, name, inputs)
                 return await self._engine.read(_answer, request, name, version.number, outputs)
 
-    async def _metadata(self, request):
+    @_answers
+    async def GetModelMetadata(self, request):
         if list(request.metadata_field) != [SIGNATURES]:
             raise invalid(f"Metadata fields must be [{SIGNATURES}]. Got {request.metadata_field}")
-        with self._models.use(*_target(request.model_spec)) as (version, servable):
-            return metadata_message(request.model_spec.name, version, servable)
+        answer = get_model_metadata_pb2.GetModelMetadataResponse()
+        answer.model_spec.name = request.model_spec.name
+        with self._models.use(*_target(request.model_spec)) as version:
+            answer.model_spec.version.value = version.number
+            answer.metadata[SIGNATURES].Pack(version.servable.definitions)
+        return answer
 
-
-class Statuses(model_service_pb2_grpc.ModelServiceServicer):
-    """tensorflow.serving.ModelService, but for reloading its configuration."""
-
-    def __init__(self, models: Models):
-        self._models = models
-
-    async def GetModelStatus(self, request, context):
-        return await _or_abort(context, self._status(request))
-
-    async def _status(self, request):
+    @_answers
+    async def GetModelStatus(self, request):
         return status_message(self._models, *_target(request.model_spec))
-
-
-async def _or_abort(context: grpc.aio.ServicerContext, answer: Awaitable):
-    try:
-        return await answer
-    except RequestError as error:
-        await context.abort(grpc.StatusCode[error.code.name], error.message)
 
 
 def _target(spec) -> tuple[str, int | None]:
@@ -123,12 +125,11 @@ def _arrays(tensors: Mapping, specs: Mapping[str, Spec], most: int) -> dict[str,
 
 
 def _answer(request, name: str, version: int, outputs: Mapping[str, np.ndarray]):
-    names = list(request.output_filter) or list(outputs)
     answer = predict_pb2.PredictResponse()
     answer.model_spec.name = request.model_spec.name
     answer.model_spec.signature_name = name
     answer.model_spec.version.value = version
-    for key in names:
+    for key in request.output_filter or outputs:
         if key not in outputs:
             raise invalid(f"output tensor alias not found in signature: {key}")
         answer.outputs[key].CopyFrom(tf.make_tensor_proto(outputs[key]))

@@ -10,11 +10,10 @@ from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, prediction_log_pb2
 
-from pipelines.server.errors import Code, RequestError, invalid
+from pipelines.server.errors import RequestError, invalid
 from pipelines.server.requests import DEFAULT_SIGNATURE, Spec
 
 WARMUP = "assets.extra/tf_serving_warmup_requests"
-METHODS = "tensorflow/serving/"  # before predict, classify or regress
 TRACE = "<stack traces unavailable>\n"  # above it, an error repeats the graph
 
 DTYPE = {
@@ -43,16 +42,12 @@ class Signature(NamedTuple):
         All inputs and outputs must have a free first dimension. The outputs' other dimensions must
         be fixed: rows padded to the longest of a batch would differ with their neighbours.
         """
-
-        def free(spec: Spec) -> bool:
-            return bool(spec.shape) and spec.shape[0] is None
-
-        fixed = all(spec.shape and None not in spec.shape[1:] for spec in self.outputs.values())
+        tensors = [*self.inputs.values(), *self.outputs.values()]
+        free = all(spec.shape and spec.shape[0] is None for spec in tensors)
         return (
-            bool(self.inputs)
-            and fixed
-            and all(map(free, self.inputs.values()))
-            and all(map(free, self.outputs.values()))
+            free
+            and bool(self.inputs)
+            and not any(None in spec.shape[1:] for spec in self.outputs.values())
         )
 
 
@@ -78,22 +73,15 @@ class Servable:
             if name in model.signatures
         }
 
-    def signature(self, name: str, method: str = "predict") -> Signature:
-        """A signature that a method may be asked of.
+    def signature(self, name: str) -> Signature:
+        """The signature of a name.
 
         Raises:
-            RequestError: the name is of no signature, or the signature is for another method.
+            RequestError: there is none.
         """
-        signature = self.signatures.get(name)
-        if signature is None:
+        if name not in self.signatures:
             raise invalid(f'Serving signature name: "{name}" not found in signature def')
-        if method != "predict" and signature.method != METHODS + method:
-            kind = {"classify": "classification", "regress": "regression"}[method]
-            raise invalid(
-                f"Expected {kind} signature method_name to be {METHODS}{method}. "
-                f"Was: {signature.method}"
-            )
-        return signature
+        return self.signatures[name]
 
     def run(self, name: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Calls a signature.
@@ -110,7 +98,7 @@ class Servable:
             return {key: value.numpy() for key, value in signature.function(**tensors).items()}
         except tf.errors.OpError as error:
             message = error.message.rpartition(TRACE)[2].strip()
-            raise RequestError(Code(error.error_code), message) from error
+            raise RequestError(error.error_code, message) from error
 
 
 def load(folder: Path) -> Servable:
@@ -125,9 +113,7 @@ def load(folder: Path) -> Servable:
     graphs = [graph for graph in content.meta_graphs if "serve" in graph.meta_info_def.tags]
     if not graphs:
         raise ValueError(f"{folder} has no graph with the tag `serve`.")
-    definitions = get_model_metadata_pb2.SignatureDefMap()
-    for name, definition in graphs[0].signature_def.items():
-        definitions.signature_def[name].CopyFrom(definition)
+    definitions = get_model_metadata_pb2.SignatureDefMap(signature_def=graphs[0].signature_def)
     servable = Servable(tf.saved_model.load(str(folder)), definitions)
     for name, inputs in warmup_requests(folder):
         servable.run(name, inputs)

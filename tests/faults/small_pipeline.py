@@ -6,7 +6,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipelines import runs, training, verbs
+from pipelines import contract, runs, training, verbs
+from pipelines.flags import TrainFlags
 from tests.pipelines.tiny_training import TinyTraining
 
 WORDS = ["<unknown>", "ein", "Käfer", "geht"]
@@ -14,17 +15,16 @@ EPOCHS = 4
 
 
 @dataclass(frozen=True)
-class Train(verbs.TrainFlags):
+class Train(TrainFlags):
     """A small regression."""
 
     epochs: int = EPOCHS
     """Passes over the data."""
 
 
-def prepare(flags, run):
-    if not (run / "vocabulary.json").exists():
-        runs.write_json(run / "vocabulary.json", WORDS)
-    return TinyTraining().task(flags.epochs)
+def trainer(flags, run):
+    runs.keep(run, "vocabulary", WORDS)
+    return TinyTraining(flags.epochs)
 
 
 def export(flags, run):
@@ -43,7 +43,7 @@ def export(flags, run):
     module.vocabulary = tf.saved_model.Asset(str(words))
     module.signatures_ = [answer]
     warmup = [("serving_default", {"x": np.ones((1, 4), np.float32)})]
-    return verbs.Export(module, {"serving_default": answer}, warmup)
+    return contract.Export(module, {"serving_default": answer}, warmup)
 
 
 def answers(model):
@@ -53,23 +53,19 @@ def answers(model):
 
 
 def evaluate(model, flags):
-    return verbs.Evaluation({f"y{i}": float(y) for i, y in enumerate(answers(model))})
+    return contract.Evaluation({f"y{i}": float(y) for i, y in enumerate(answers(model))})
 
 
-def report(run, flags, history, evaluation):
-    runs.write_atomically(run / "report.html", lambda file: file.write(b"<p>report"))
-
-
-PIPELINE = verbs.Pipeline(
+PIPELINE = contract.Pipeline(
     name="small",
     summary="A small regression.",
     train_flags=Train,
     train_presets={"demo": Train()},
-    prepare=prepare,
+    trainer=trainer,
     export=export,
     evaluate=evaluate,
     predict=lambda model, flags: [],
-    report=report,
+    report=lambda flags, evaluation: [],
     card=lambda flags, measured: "# A small regression\n",
 )
 

@@ -127,8 +127,8 @@ def test_every_write_of_a_training_may_fail(tmp_path, monkeypatch):
     """No file system of one's own is needed here: each flush to the disk fails in turn."""
 
     def train(run):
-        tiny = TinyTraining()
-        training.fit(tiny.task(epochs=2), run)
+        tiny = TinyTraining(epochs=2)
+        training.fit(tiny, run)
         return [np.asarray(variable) for variable in tiny.model.variables]
 
     flush, calls = os.fsync, []

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from pipelines import cli, verbs
+from pipelines.contract import Pipeline
+from pipelines.flags import TrainFlags
 from pipelines.server.flags import ServeFlags
 
 
 @dataclass(frozen=True)
-class Train(verbs.TrainFlags):
+class Train(TrainFlags):
     """Trains it."""
 
     units: int = 8
@@ -31,12 +33,12 @@ def _unused(*args):
     raise AssertionError("no verb may reach this")
 
 
-PIPELINE = verbs.Pipeline(
+PIPELINE = Pipeline(
     name="counting",
     summary="Counts things.",
     train_flags=Train,
     train_presets=PRESETS,
-    prepare=_unused,
+    trainer=_unused,
     export=_unused,
     evaluate=_unused,
     predict=_unused,

@@ -115,21 +115,103 @@ def test_run_goes_on_with_the_same_flags(tmp_path):
 
 def trained(folder):
     """As after an epoch."""
-    (folder / "checkpoints").mkdir()
-    (folder / "checkpoints" / "epoch-0001.npz").touch()
+    runs.write_json(folder / "state.json", {"version": runs.VERSION})
 
 
 def test_run_that_never_trained_begins_anew_with_other_flags(tmp_path):
     runs.open_run(tmp_path, Flags())
-    runs.write_json(tmp_path / "vocabulary.json", ["of", "those", "flags"])
+    runs.keep(tmp_path, "vocabulary", ["of", "those", "flags"])
     runs.open_run(tmp_path, Flags())
-    assert (tmp_path / "vocabulary.json").exists()
+    assert runs.kept(tmp_path, "vocabulary") == ["of", "those", "flags"]
     runs.open_run(tmp_path, Flags(units=9))
     assert json.loads((tmp_path / "config.json").read_text())["units"] == 9
-    assert _names(tmp_path) == ["config.json"]
-    runs.write_json(tmp_path / "metrics.json", {})  # ended, and its checkpoints deleted since
+    assert not list((tmp_path / "kept").iterdir())
+    trained(tmp_path)  # ended, and its checkpoints deleted since
     with pytest.raises(ValueError, match="--units was 9, is 8"):
         runs.open_run(tmp_path, Flags())
+
+
+def test_flags_that_are_no_part_of_a_run_may_differ(tmp_path):
+    runs.open_run(tmp_path, Flags())
+    trained(tmp_path)
+    runs.open_run(tmp_path, Flags(data_dir=tmp_path), free=("data_dir",))
+    assert json.loads((tmp_path / "config.json").read_text())["data_dir"] is None
+
+
+def test_run_without_its_config_is_refused(tmp_path):
+    runs.open_run(tmp_path, Flags())
+    trained(tmp_path)
+    (tmp_path / "config.json").unlink()
+    with pytest.raises(ValueError, match=f"{tmp_path} must have the config.json"):
+        runs.open_run(tmp_path, Flags(units=9))
+    assert not (tmp_path / "config.json").exists()
+
+
+def test_run_of_another_version_is_refused(tmp_path):
+    runs.open_run(tmp_path, Flags())
+    runs.write_json(tmp_path / "state.json", {"epochs_done": 1})  # as version 0.1 wrote it
+    with pytest.raises(ValueError, match=r"Got one of version 0\.1, which version 0\.1"):
+        runs.open_run(tmp_path, Flags())
+
+
+KEPT = [
+    ["the", "of"],
+    {"train": "3f", "dev": "4e"},
+    {},
+    {"words": np.arange(5, dtype=np.uint16), "labels": np.array([1, 0])},
+]
+
+
+@pytest.mark.parametrize("value", KEPT)
+def test_kept_value_comes_back_and_may_be_kept_again(tmp_path, value):
+    for _ in range(2):
+        runs.keep(tmp_path, "name", value)
+    np.testing.assert_equal(runs.kept(tmp_path, "name"), value)
+    assert len(list((tmp_path / "kept").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "other"),
+    [
+        (KEPT[0], ["of", "the"]),
+        (KEPT[1], {"train": "3f", "dev": "00"}),
+        (KEPT[3], {**KEPT[3], "labels": np.array([0, 1])}),
+        (KEPT[3], {"words": KEPT[3]["words"]}),
+    ],
+)
+def test_another_value_under_a_run_that_goes_on_is_refused(tmp_path, value, other):
+    runs.keep(tmp_path, "name", value)
+    with pytest.raises(ValueError, match=f"that {tmp_path} was begun with. Got another name"):
+        runs.keep(tmp_path, "name", other)
+    np.testing.assert_equal(runs.kept(tmp_path, "name"), value)
+
+
+@pytest.mark.parametrize("damage", ["altered", "missing", "new"])
+@pytest.mark.parametrize("name", ["config.json", "kept/labels.json", "kept/rows.npz"])
+def test_file_that_is_not_as_the_state_lists_it_is_named(tmp_path, name, damage):
+    runs.open_run(tmp_path, Flags())
+    runs.keep(tmp_path, "labels", ["negative", "positive"])
+    runs.keep(tmp_path, "rows", {"words": np.arange(3)})
+    digests = runs.kept_digests(tmp_path)
+    runs.check_kept(tmp_path, digests)
+    if damage == "altered":
+        (tmp_path / name).write_bytes((tmp_path / name).read_bytes() + b" ")
+    elif damage == "missing":
+        (tmp_path / name).unlink()
+    else:
+        del digests[name]
+    with pytest.raises(ValueError, match=f"{tmp_path / name} must be what the run was begun with"):
+        runs.check_kept(tmp_path, digests)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"no zip at all"])
+def test_kept_file_that_cannot_be_read_is_named(tmp_path, content):
+    runs.keep(tmp_path, "rows", {"words": np.arange(3)})
+    (tmp_path / "kept" / "rows.npz").write_bytes(content)
+    with pytest.raises(ValueError, match=f"{tmp_path / 'kept' / 'rows'} must be as the run wrote"):
+        runs.kept(tmp_path, "rows")
+    with pytest.raises(ValueError, match="cannot be read"):
+        runs.kept(tmp_path, "never kept")
 
 
 def test_changed_flags_are_named_with_their_old_and_new_values(tmp_path):

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -28,7 +29,8 @@ def _load(path):
     return module
 
 
-TinyTraining = _load(SCRIPT).TinyTraining
+_TINY = _load(SCRIPT)
+TinyTraining, EXAMPLES, BATCH = _TINY.TinyTraining, _TINY.EXAMPLES, _TINY.BATCH
 
 
 class Killed(BaseException):
@@ -55,8 +57,8 @@ def outcome(run, model):
 
 
 def train(run, epochs=4):
-    tiny = TinyTraining()
-    training.fit(tiny.task(epochs), run)
+    tiny = TinyTraining(epochs)
+    training.fit(tiny, run)
     return outcome(run, tiny.model)
 
 
@@ -107,10 +109,10 @@ def kill_in(monkeypatch, name, count, after, run, owner=training):
 
 
 MOMENTS = [
-    ("train_epoch", 0, False),  # before anything was written
-    ("train_epoch", 1, True),
-    ("train_epoch", 2, True),  # the first epoch of the second phase, not on the disk yet
-    ("train_epoch", 3, True),  # within the second phase
+    ("run_epoch", 0, False),  # before anything was written
+    ("run_epoch", 1, True),
+    ("run_epoch", 2, True),  # the first epoch of the second phase, not on the disk yet
+    ("run_epoch", 3, True),  # within the second phase
     ("validate", 1, True),
     ("save_variables", 0, True),  # weights on the disk, no state.json at all
     ("save_variables", 2, True),  # between the files of one checkpoint
@@ -145,7 +147,7 @@ def test_run_killed_by_the_system_ends_as_an_unbroken_one(tmp_path):
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
-        assert process.stdout.readline().startswith("epoch 1/")
+        assert any(line.startswith("epoch 1/") for line in process.stdout)
         time.sleep(delay)
         os.kill(process.pid, signal.SIGKILL)
     done = json.loads((killed / "state.json").read_text())["epochs_done"]
@@ -157,7 +159,7 @@ def test_run_killed_by_the_system_ends_as_an_unbroken_one(tmp_path):
 def test_finished_run_changes_no_more(unbroken, tmp_path, monkeypatch):
     train(tmp_path)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
-    monkeypatch.setattr(TinyTraining, "train_epoch", None)
+    monkeypatch.setattr(TinyTraining, "run_epoch", None)
     monkeypatch.setattr(TinyTraining, "validate", None)
     np.testing.assert_equal(train(tmp_path), unbroken)
     assert before == {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*") if p.is_file()}
@@ -201,7 +203,7 @@ def test_state_that_is_not_json_is_an_error_that_names_it(tmp_path):
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-@pytest.mark.parametrize("method", ["train_epoch", "validate"])
+@pytest.mark.parametrize("method", ["run_epoch", "validate"])
 def test_number_that_is_not_finite_stops_the_run_and_keeps_its_checkpoint(
     unbroken, tmp_path, monkeypatch, method, value
 ):
@@ -221,37 +223,40 @@ def test_number_that_is_not_finite_stops_the_run_and_keeps_its_checkpoint(
 
 @pytest.mark.parametrize(("name", "value"), [("epochs", 0), ("keep", 0)])
 def test_nothing_to_train_or_keep_is_an_error(tmp_path, name, value):
-    task = TinyTraining().task(**{name: value})
     with pytest.raises(ValueError, match=f"`{name}` must be at least 1. Got 0"):
-        training.fit(task, tmp_path)
+        training.fit(TinyTraining(**{name: value}), tmp_path)
 
 
-def walk(path, target, keep):
-    """A task of one weight that takes the values of `path`; best is what is nearest to `target`."""
-    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
-    weight = model.trainable_variables[0]
-    validated = []
+class Walk(training.Trainer):
+    """One weight that takes the values of `path`; best is the epoch nearest to `target`."""
 
-    def train_epoch(epoch):
-        weight.assign([[path[epoch]]])
+    monitor = "nearness"
+
+    def __init__(self, path, target, keep):
+        self.path, self.target, self.keep, self.epochs = path, target, keep, len(path)
+        self.model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+        self.weight = self.model.trainable_variables[0]
+        self.validated = []
+
+    def compile(self, phase):
+        self.model.compile("sgd", "mse")
+
+    def steps(self, epoch):
+        return 1
+
+    def run_epoch(self, epoch, start, callbacks):
+        self.weight.assign([[self.path[epoch]]])
         return {"loss": 0.0}
 
-    def validate():
-        validated.append(float(weight.value[0, 0]))
-        return {"nearness": -abs(validated[-1] - target)}
-
-    def begin(epoch):
-        model.compile("sgd", "mse")
-        model.optimizer.build(model.trainable_variables)
-
-    task = training.Task(model, len(path), begin, train_epoch, validate, "nearness", keep)
-    return task, weight, validated
+    def validate(self):
+        self.validated.append(float(self.weight.value[0, 0]))
+        return {"nearness": -abs(self.validated[-1] - self.target)}
 
 
 def _end(path, target, keep, run):
-    task, weight, validated = walk(path, target, keep)
-    progress = training.fit(task, run)
-    return float(weight.value[0, 0]), progress, validated
+    walk = Walk(path, target, keep)
+    progress = training.fit(walk, run)
+    return float(walk.weight.value[0, 0]), progress, walk.validated
 
 
 def test_best_epoch_is_used_and_the_earlier_of_equals(tmp_path):
@@ -301,9 +306,9 @@ def test_epoch_that_makes_the_mean_worse_is_left_out(tmp_path):
 
 def test_load_best_gives_the_chosen_weights_to_another_model(tmp_path):
     _end([5.0, 1.0, 3.0], target=2.0, keep=2, run=tmp_path)
-    task, weight, _ = walk([0.0], target=0.0, keep=1)
-    progress = training.load_best(task.model, tmp_path)
-    assert float(weight.value[0, 0]) == 2.0
+    walk = Walk([0.0], target=0.0, keep=1)
+    progress = training.load_best(walk.model, tmp_path)
+    assert float(walk.weight.value[0, 0]) == 2.0
     assert progress.epochs_done == 3
 
 
@@ -311,10 +316,131 @@ def test_load_best_of_a_folder_without_a_checkpoint(tmp_path):
     with pytest.raises(
         ValueError, match=f"`--run` must name a run with a checkpoint. Got {tmp_path}"
     ):
-        training.load_best(walk([0.0], 0.0, 1)[0].model, tmp_path)
+        training.load_best(Walk([0.0], 0.0, 1).model, tmp_path)
 
 
 def test_a_graph_gives_what_the_function_gives_whatever_the_size():
     double = training.as_graph(lambda x: 2 * x)
     for size in (1, 2, 5):
         np.testing.assert_array_equal(double(np.ones(size, "float32")), np.full(size, 2.0))
+
+
+# Checkpoints within an epoch.
+
+
+@pytest.fixture
+def checkpoint_every_step(monkeypatch):
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+
+
+@pytest.mark.parametrize("step", [1, 2, 3])
+@pytest.mark.parametrize("epoch", [0, 1, 2])
+def test_run_killed_within_an_epoch_ends_as_an_unbroken_one(
+    unbroken, monkeypatch, tmp_path, checkpoint_every_step, epoch, step, capsys
+):
+    """The second phase's optimizer, dropout's random state and the epoch's mean loss come back."""
+    stem = f"epoch-{epoch:04d}-step-{step:07d}.npz"
+    real = training._commit
+
+    def dying(run, progress):
+        real(run, progress)
+        if progress.last["file"] == stem:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "_commit", dying)
+        with pytest.raises(Killed):
+            train(tmp_path)
+    state = json.loads((tmp_path / "state.json").read_text())
+    assert (state["epochs_done"], state["partial"]["step"]) == (epoch, step)
+    resumed = train(tmp_path)
+    resumed["history"].pop("late", None)  # of the last stretch alone
+    assert f"Going on after {epoch} of 4 epochs and {step} steps" in capsys.readouterr().out
+    for name in ("loss", "val_score"):  # a mean of two means is rounded otherwise
+        series = unbroken["history"][name]
+        np.testing.assert_allclose(resumed["history"].pop(name), series, rtol=1e-6)
+    np.testing.assert_equal(resumed, {**unbroken, "history": {}})
+
+
+# Callbacks.
+
+
+class StopAtSecond(keras.callbacks.EarlyStopping):
+    def __init__(self):
+        super().__init__("val_score", mode="min")  # it rises, so there is no improvement
+
+
+LOG = Path("never set")
+
+
+class Log(keras.callbacks.CSVLogger):
+    def __init__(self):
+        super().__init__(LOG)
+
+
+class Calls(keras.callbacks.Callback):
+    """Every call, in order."""
+
+    made: ClassVar[list] = []
+
+    def on_train_begin(self, logs=None):
+        self.made.append("train begins")
+
+    def on_train_end(self, logs=None):
+        self.made.append("train ends")
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.made.append(f"epoch {epoch} begins")
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.made.append((f"epoch {epoch} ends", sorted(logs)))
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.made.append((batch, sorted(logs)))
+
+
+def test_early_stopping_on_a_validated_number_stops_and_stays_stopped(tmp_path):
+    name = f"{__name__}:StopAtSecond"
+    progress = training.fit(TinyTraining(), tmp_path, [name])
+    assert progress.epochs_done == 2
+    assert progress.stopped
+    assert training.fit(TinyTraining(), tmp_path, [name]).epochs_done == 2
+    assert len(progress.best) >= 1
+
+
+def test_csv_logger_has_every_epoch_with_its_validation(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "LOG", tmp_path / "log.csv")
+    training.fit(TinyTraining(), tmp_path / "run", [f"{__name__}:Log"])
+    header, *rows = (tmp_path / "log.csv").read_text().splitlines()
+    assert {"epoch", "loss", "val_score"} <= set(header.split(","))
+    assert [row.split(",")[0] for row in rows] == ["0", "1", "2", "3"]
+
+
+def test_callbacks_hear_one_training_with_all_its_epochs(tmp_path, monkeypatch):
+    monkeypatch.setattr(Calls, "made", [])
+    training.fit(TinyTraining(epochs=2), tmp_path, [f"{__name__}:Calls"])
+    steps = [(step, ["loss"]) for step in range(EXAMPLES // BATCH)]
+    numbers = ["loss", "seconds", "train_seconds", "val_score"]
+    assert Calls.made == [
+        "train begins",
+        *("epoch 0 begins", *steps, ("epoch 0 ends", numbers)),
+        *("epoch 1 begins", *steps, ("epoch 1 ends", numbers)),
+        "train ends",
+    ]
+
+
+@pytest.mark.parametrize(
+    "name", ["keras", "no.such:Class", "keras.callbacks:EarlyStoping", "keras.layers:Layer", "a:b"]
+)
+def test_callback_that_is_none_is_named(tmp_path, name):
+    with pytest.raises(ValueError, match=f"`callback` must .*Got '{name}'"):
+        training.fit(TinyTraining(), tmp_path, [name])
+
+
+def test_state_of_another_version_names_it(tmp_path):
+    train(tmp_path, epochs=1)
+    state = json.loads((tmp_path / "state.json").read_text())
+    del state["version"]
+    (tmp_path / "state.json").write_text(json.dumps(state))
+    with pytest.raises(ValueError, match=r"must be of version .* Got one of version 0\.1"):
+        train(tmp_path, epochs=1)

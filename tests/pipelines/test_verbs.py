@@ -1,111 +1,94 @@
-"""The verbs over the smallest pipeline there is: it learns one number and serves it."""
+"""The verbs over a fifth pipeline, tests/brackets: small, complete, known to the tests alone."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import keras
 import pytest
-import tensorflow as tf
 
-from pipelines import exporting, training, verbs
+from pipelines import exporting, verbs
+from pipelines.contract import Evaluation
+from pipelines.flags import EvaluateFlags, ExportFlags, PredictFlags
+from tests.brackets.flags import Train
+from tests.brackets.pipeline import PIPELINE, trainer
+from tests.pipelines import verb_checks
 
-
-@dataclass(frozen=True)
-class Train(verbs.TrainFlags):
-    """Learns a number."""
-
-    target: float = 2.0
-    """The number."""
+ROOT = Path(__file__).parents[2]
 
 
-@dataclass(frozen=True)
-class ExportFlags(verbs.ExportFlags):
-    """Exports it, scaled."""
-
-    target: float | None = None
-    """Another target's name on the same weights."""
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return verb_checks.train(PIPELINE, tmp_path_factory.mktemp("brackets"))
 
 
-def _model():
-    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
-    model.compile("sgd", "mse", run_eagerly=True)
-    return model
+def answer(model):
+    """An exported model's answers to fixed lines."""
+    answers = model.signatures["serving_default"](text=["(())", "())(", ""])
+    return {name: value.numpy() for name, value in answers.items()}
 
 
-def prepare(flags, run):
-    model = _model()
-    weight = model.trainable_variables[0]
-
-    def train_epoch(epoch):
-        weight.assign([[flags.target * (epoch + 1) / 2]])
-        return {"loss": abs(flags.target - float(weight.value[0, 0]))}
-
-    def validate():
-        return {"nearness": -abs(flags.target - float(weight.value[0, 0]))}
-
-    begin: Callable = lambda epoch: model.optimizer.build(model.trainable_variables)  # noqa: E731
-    return training.Task(model, 3, begin, train_epoch, validate, "nearness")
+def test_it_learned(run):
+    assert json.loads((run / "metrics.json").read_text())["metrics"]["accuracy"] > 0.9
 
 
-def export(flags, run):
-    model = _model()
-    training.load_best(model, run)
-    module = tf.Module()
-    module.number = tf.Variable(model.trainable_variables[0].value)
-
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
-    def answer(x):
-        return {"y": x * module.number[0, 0]}
-
-    return verbs.Export(
-        module, {"serving_default": answer}, [("serving_default", {"x": [1.0, 2.0]})]
-    )
+def test_train_leaves_all_that_made_the_run(run):
+    verb_checks.check_run_folder(PIPELINE, run)
 
 
-def evaluate(model, flags):
-    found = float(model.signatures["serving_default"](x=tf.constant([1.0]))["y"][0])
-    return verbs.Evaluation({"number": found, "limit": float(flags.limit or 0)})
+def test_evaluate_gives_the_metrics_of_train(run):
+    verb_checks.check_evaluate(PIPELINE, run)
 
 
-def predict(model, flags):
-    for text in flags.inputs:
-        yield f"{text}\t{float(model.signatures['serving_default'](x=[float(text)])['y'][0]):.1f}"
+def test_export_answers_the_same(run):
+    verb_checks.check_export(PIPELINE, run, answer)
 
 
-def report(run, flags, history, evaluation):
-    (run / "report.html").write_text(f"<p>{evaluation.metrics['number']}")
+def test_killed_training_ends_as_an_unbroken_one(run, tmp_path):
+    verb_checks.check_killed(PIPELINE, "tests.brackets", run, tmp_path)
 
 
-PIPELINE = verbs.Pipeline(
-    name="number",
-    summary="Learns a number.",
-    train_flags=Train,
-    train_presets={"demo": Train()},
-    prepare=prepare,
-    export=export,
-    evaluate=evaluate,
-    predict=predict,
-    report=report,
-    card=lambda flags, measured: f"target {flags.target}, metrics {measured.get('metrics')}\n",
-    export_flags=ExportFlags,
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("--units=0", "`units` must be at least 1. Got 0."),
+        ("--dropout=1", "`dropout` must be at least 0 and below 1. Got 1.0."),
+        ("--learning-rate=nan", "`learning_rate` must be above 0. Got nan."),
+        ("--limit=0", "`limit` must be at least 1. Got 0."),
+        ("--dataset=file", "`data_dir` must be a folder with train.tsv. Got None."),
+        ("--callback=os:path", "`callback` must be module:Class"),
+    ],
 )
+def test_bad_flags_are_errors_before_anything_is_trained(tmp_path, capsys, flag, message):
+    verb_checks.check_bad_flag(PIPELINE, tmp_path, capsys, flag, message)
 
 
-@pytest.fixture
-def run(tmp_path):
-    verbs.train(PIPELINE, Train(runs_dir=tmp_path / "runs"))
-    return tmp_path / "runs" / "number" / "demo"
+def test_every_record_counts_once(tmp_path):
+    made = trainer(Train(cache_dir=tmp_path, limit=333), tmp_path / "run")
+    for epoch in range(2):
+        verb_checks.check_every_record_counts_once(made, 333, epoch)
 
 
-def test_train_leaves_the_best_weights_and_what_they_measure(run, capsys):
-    found = json.loads((run / "metrics.json").read_text())
-    assert found["metrics"] == {"number": 2.0, "limit": 0.0}  # of 1, 2 and 3
-    assert (run / "saved_model" / "README.md").read_text() == (
-        "target 2.0, metrics {'number': 2.0, 'limit': 0.0}\n"
-    )
-    assert (run / "report.html").read_text() == "<p>2.0"
+def test_file_that_is_sorted_by_label_trains_as_well(tmp_path):
+    """The order is a permutation of all records, whatever order the file has."""
+    from tests.brackets.loader import load
+
+    for split in ("train", "dev", "test"):
+        records = list(load("demo", split).as_numpy_iterator())
+        records.sort(key=lambda record: record["label"])
+        lines = [f"{record['text'].decode()}\t{record['label']}" for record in records]
+        (tmp_path / f"{split}.tsv").write_text("\n".join(lines) + "\n")
+    run = verb_checks.train(PIPELINE, tmp_path, "--dataset=file", f"--data-dir={tmp_path}")
+    assert json.loads((run / "metrics.json").read_text())["metrics"]["accuracy"] > 0.9
+
+
+def test_the_pipeline_is_short():
+    """Beside model, loader and tests; the shared code knows nothing of it."""
+    own = [
+        p for p in (ROOT / "tests" / "brackets").glob("*.py") if p.stem not in ("loader", "model")
+    ]
+    assert sum(len(path.read_text().splitlines()) for path in own) <= 250
+    for path in (ROOT / "pipelines").rglob("*.py"):
+        assert "tests.brackets" not in path.read_text()
 
 
 class Killed(BaseException):
@@ -117,12 +100,12 @@ def test_train_killed_after_its_export_leaves_one_version(tmp_path, monkeypatch,
     def die(*args):
         raise Killed
 
-    flags = Train(runs_dir=tmp_path)
+    flags = Train(runs_dir=tmp_path, cache_dir=tmp_path / "cache", limit=40)
     with monkeypatch.context() as patch:
         patch.setattr(verbs, moment, die)
         with pytest.raises(Killed):
             verbs.train(PIPELINE, flags)
-    folder = tmp_path / "number" / "demo" / "saved_model"
+    folder = tmp_path / "brackets" / "demo" / "saved_model"
     assert exporting.latest_version(folder) == 1
     assert not (folder.parent / "metrics.json").exists()
     verbs.train(PIPELINE, flags)
@@ -130,53 +113,69 @@ def test_train_killed_after_its_export_leaves_one_version(tmp_path, monkeypatch,
     assert (folder.parent / "metrics.json").exists()
 
 
-def test_export_numbers_versions_and_says_only_what_was_measured(run, tmp_path, capsys):
-    folder = tmp_path / "served"
-    flags = {"runs_dir": tmp_path / "runs", "saved_models": folder}
-    verbs.export(PIPELINE, ExportFlags(**flags))
-    card = folder / "number" / "README.md"
-    assert "'number': 2.0" in card.read_text()
-    verbs.export(PIPELINE, ExportFlags(**flags, target=7.0))
-    assert card.read_text() == "target 7.0, metrics None\n"  # the run measured another model
-    assert exporting.latest_version(folder / "number") == 2
-    kept = json.loads((folder / "number" / "2" / exporting.RUN).read_text())
-    assert kept["flags"]["target"] == 7.0
+def _measured(run):
+    return str(json.loads((run / "metrics.json").read_text())["metrics"])
+
+
+@dataclass(frozen=True)
+class OtherLength(ExportFlags):
+    """Exports with another length."""
+
+    max_length: int | None = None
+    """Of the export."""
+
+
+def test_export_says_only_what_was_measured(run, tmp_path):
+    pipeline = replace(PIPELINE, export_flags=OtherLength)
+    flags = {"runs_dir": run.parent.parent, "saved_models": tmp_path}
+    verbs.export(pipeline, OtherLength(**flags))
+    card = tmp_path / "brackets" / "README.md"
+    assert _measured(run) in card.read_text()
+    verbs.export(pipeline, OtherLength(**flags, max_length=4))
+    assert "Measured: nothing" in card.read_text()  # the run measured another model
+    kept = json.loads((tmp_path / "brackets" / "2" / exporting.RUN).read_text())
+    assert kept["flags"]["max_length"] == 4
     assert not {"data_dir", "runs_dir", "cache_dir"} & set(kept["flags"])
 
 
-def test_evaluate_writes_metrics_and_card_where_asked(run, tmp_path, capsys):
-    model, output = run / "saved_model", tmp_path / "found.json"
-    before = (model / "README.md").read_text()
-    verbs.evaluate(PIPELINE, verbs.EvaluateFlags(model=model, limit=5, output=output))
-    assert json.loads(output.read_text())["metrics"] == {"number": 2.0, "limit": 5.0}
-    assert (model / "README.md").read_text() == before
-    verbs.evaluate(PIPELINE, verbs.EvaluateFlags(model=model, limit=5, update_card=True))
-    assert "'limit': 5.0" in (model / "README.md").read_text()
+def test_evaluate_writes_the_card_where_asked(run, tmp_path):
+    card = run / "saved_model" / "README.md"
+    before = card.read_text()
+    verbs.evaluate(PIPELINE, EvaluateFlags(model=run / "saved_model", limit=5))
+    assert card.read_text() == before
+    alone = replace(PIPELINE, evaluate=lambda model, flags: Evaluation({"limit": flags.limit}))
+    verbs.evaluate(alone, EvaluateFlags(model=run / "saved_model", limit=5, update_card=True))
+    assert "'limit': 5" in card.read_text()
+    card.write_text(before)
 
 
 def test_predict_keeps_the_order(run, capsys):
     capsys.readouterr()
-    flags = verbs.PredictFlags(("3", "-1", "0.5"), model=run / "saved_model")
-    verbs.predict(PIPELINE, flags)
-    assert capsys.readouterr().out.splitlines() == ["3\t6.0", "-1\t-2.0", "0.5\t1.0"]
+    verbs.predict(PIPELINE, PredictFlags(("(())", "((", "()"), model=run / "saved_model"))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("\t")[1] for line in lines] == ["(())", "((", "()"]
 
 
-def test_task_with_several_shipped_models_names_their_folders(run, tmp_path, monkeypatch, capsys):
-    several = verbs.Pipeline(
-        **{**vars(PIPELINE), "folder": lambda flags: f"number_{type(flags).__name__.lower()}"}
-    )
-    flags = ExportFlags(runs_dir=tmp_path / "runs", saved_models=tmp_path)
-    verbs.export(several, flags)
-    assert (tmp_path / "number_train" / "1" / "saved_model.pb").exists()
-    path = verbs.default_model(several, verbs.PredictFlags(("1",)))
-    assert path.parts[-2:] == ("saved_models", "number_predictflags")
-    assert verbs.default_model(PIPELINE, None).name == "number"
+def test_task_with_several_shipped_models_names_their_folders(run, tmp_path):
+    several = replace(PIPELINE, folder=lambda flags: f"of_{type(flags).__name__.lower()}")
+    verbs.export(several, ExportFlags(runs_dir=run.parent.parent, saved_models=tmp_path))
+    assert (tmp_path / "of_train" / "1" / "saved_model.pb").exists()
+    path = verbs.default_model(several, PredictFlags(("1",)))
+    assert path.parts[-2:] == ("saved_models", "of_predictflags")
+    assert verbs.default_model(PIPELINE, None).name == "brackets"
 
 
-def test_flags_come_back_from_json_and_unknown_ones_are_named():
-    flags = Train(data_dir=Path("/data"), target=3.0)
-    values = {**vars(flags), "data_dir": "/data", "runs_dir": "runs", "cache_dir": "cache"}
-    assert verbs.from_json(Train, values) == flags
-    assert verbs.from_json(Train, {"target": 3.0}) == Train(target=3.0)
-    with pytest.raises(ValueError, match="Got wings, which it does not know"):
-        verbs.from_json(Train, {**values, "wings": 2})
+def test_flags_come_back_from_json():
+    flags = Train(data_dir=Path("/data"), units=3, callback=("a:B",))
+    values = {**vars(flags), "data_dir": "/data", "callback": ["a:B"]}
+    values |= {"runs_dir": "runs", "cache_dir": "cache"}
+    assert verbs.from_json(PIPELINE, values) == flags
+    assert verbs.from_json(PIPELINE, {"units": 3}) == Train(units=3)
+
+
+def test_flags_that_went_are_passed_over_where_they_did_nothing():
+    former = replace(PIPELINE, former_flags={"wings": 0})
+    assert verbs.from_json(former, {"units": 3, "wings": 0}) == Train(units=3)
+    for pipeline in (PIPELINE, former):
+        with pytest.raises(ValueError, match="Got wings, which it does not know"):
+            verbs.from_json(pipeline, {"units": 3, "wings": 2})

@@ -8,17 +8,21 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 
-from pipelines import training
+from pipelines import epochs, training
 
 SWITCH = 2  # epochs of the first phase
 EXAMPLES, BATCH = 32, 8
 
 
-class TinyTraining:
+class TinyTraining(training.Trainer):
     """Dropout's random state, Adam's moments and SGD's momentum all decide what comes next."""
 
-    def __init__(self):
+    monitor = "score"
+
+    def __init__(self, epochs=4, keep=2):
+        self.epochs, self.keep = epochs, keep
         keras.utils.set_random_seed(11)
         rng = np.random.default_rng(5)
         self.x = rng.normal(size=(EXAMPLES, 4)).astype("float32")
@@ -31,37 +35,31 @@ class TinyTraining:
                 keras.layers.Dense(1),
             ]
         )
-        self.phase = None
 
-    def begin(self, epoch):
-        phase = "adam" if epoch < SWITCH else "momentum"
-        if phase != self.phase:
-            self.phase = phase
-            adam, momentum = keras.optimizers.Adam(0.1), keras.optimizers.SGD(0.05, momentum=0.9)
-            optimizer = adam if phase == "adam" else momentum
-            self.model.compile(optimizer, "mse", run_eagerly=True)  # eager: nothing to trace
-            self.model.optimizer.build(self.model.trainable_variables)
+    def phase(self, epoch):
+        return "adam" if epoch < SWITCH else "momentum"
 
-    def train_epoch(self, epoch):
-        order = np.random.default_rng([1, epoch]).permutation(EXAMPLES).reshape(-1, BATCH)
-        loss = np.mean([self.model.train_on_batch(self.x[rows], self.y[rows]) for rows in order])
-        return {"loss": loss} if self.phase == "adam" else {"loss": loss, "late": -loss}
+    def compile(self, phase):
+        adam, momentum = keras.optimizers.Adam(0.1), keras.optimizers.SGD(0.05, momentum=0.9)
+        optimizer = adam if phase == "adam" else momentum
+        self.model.compile(optimizer, "mse", run_eagerly=True)  # eager: nothing to trace
+
+    def steps(self, epoch):
+        return EXAMPLES // BATCH
+
+    def dataset(self, epoch, start=0):
+        plan = epochs.Batches(np.ones(EXAMPLES, int), BATCH, seed=1).plan(epoch)
+        spec = (tf.TensorSpec([None, 4], tf.float32), tf.TensorSpec([None, 1], tf.float32))
+        return epochs.dataset(plan, lambda rows, time: (self.x[rows], self.y[rows]), spec, start)
+
+    def run_epoch(self, epoch, start, callbacks):
+        logs = super().run_epoch(epoch, start, callbacks)
+        return logs if self.phase(epoch) == "adam" else {**logs, "late": -logs["loss"]}
 
     def validate(self):
-        found = keras.ops.convert_to_numpy(self.model(self.x, training=False))
-        return {"score": -float(np.mean((found - self.y) ** 2))}
-
-    def task(self, epochs=4, keep=2):
-        return training.Task(
-            model=self.model,
-            epochs=epochs,
-            begin=self.begin,
-            train_epoch=self.train_epoch,
-            validate=self.validate,
-            monitor="score",
-            keep=keep,
-        )
+        answers = keras.ops.convert_to_numpy(self.model(self.x, training=False))
+        return {"score": -float(np.mean((answers - self.y) ** 2))}
 
 
 if __name__ == "__main__":
-    training.fit(TinyTraining().task(epochs=int(sys.argv[2])), Path(sys.argv[1]))
+    training.fit(TinyTraining(epochs=int(sys.argv[2])), Path(sys.argv[1]))

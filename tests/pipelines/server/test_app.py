@@ -24,7 +24,7 @@ MOST = 100_000  # bytes of a body
 def models(put, tmp_path_factory):
     root = tmp_path_factory.mktemp("served")
     put(root / "tiny", 1)
-    served = Models(root, ["tiny"], lambda line: None)
+    served = Models(root, ["tiny"])
     served.poll()
     return served
 

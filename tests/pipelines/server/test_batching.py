@@ -1,8 +1,10 @@
 """Requests share calls, and each still has its own answer and its own error."""
 
 import asyncio
+import gc
 import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -185,6 +187,38 @@ def test_the_engine_bounds_what_waits_and_how_long():
     assert sorted(statuses) == [503] * 7 + [504] * 3
     assert answer["y"].tolist() == [2]
     assert model.calls == [1, 1]  # what waited when its time was over was never begun
+
+
+def test_a_request_whose_time_is_over_leaves_no_inputs_behind():
+    """Also while the thread that it waited for computes on."""
+    model = Doubling()
+    model.go_on.clear()
+
+    async def wait_in_vain():
+        engine = Engine(threads=1, max_waiting=1, timeout=0.2)
+
+        async def request(inputs):
+            async with engine.admit():
+                await engine.predict(model, "f", {"x": inputs})
+
+        computing = asyncio.create_task(request(np.array([1])))
+        await asyncio.sleep(0.05)
+        inputs = np.array([2])
+        held = weakref.ref(inputs)
+        waiting = asyncio.create_task(request(inputs))
+        del inputs
+        errors = await asyncio.gather(computing, waiting, return_exceptions=True)
+        statuses = [error.status for error in errors]
+        del waiting, errors
+        await asyncio.sleep(0)  # the loop itself holds the errors until its next round
+        gc.collect()
+        left = held()
+        model.go_on.set()
+        engine.close()
+        return statuses, left
+
+    assert asyncio.run(wait_in_vain()) == ([504, 504], None)
+    assert model.calls == [1]
 
 
 # The file of parameters.

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from pipelines.server import models
-from pipelines.server.errors import RequestError
+from pipelines.server.errors import Code, RequestError
 
 
 class Folder:
@@ -13,7 +13,6 @@ class Folder:
 
     def __init__(self, root, monkeypatch):
         self.root = root
-        self.lines = []
         self.loading = threading.Event()
         self.go_on = threading.Event()
         self.go_on.set()
@@ -37,7 +36,7 @@ class Folder:
         (self.root / "m" / str(number)).rmdir()
 
     def models(self, *names):
-        served = models.Models(self.root, names or ["m"], self.lines.append)
+        served = models.Models(self.root, names or ["m"])
         served.poll()
         return served
 
@@ -48,12 +47,12 @@ def folder(tmp_path, monkeypatch):
 
 
 def answer(served, *target):
-    with served.use(*(target or ["m"])) as (_, servable):
-        return servable
+    with served.use(*(target or ["m"])) as version:
+        return version.servable
 
 
 def states(served):
-    return {number: state for number, state, _, _ in served.status("m")}
+    return {version.number: version.state for version in served.status("m")}
 
 
 def test_the_largest_number_is_served_and_the_others_are_not_loaded(folder):
@@ -110,28 +109,27 @@ def test_a_new_version_takes_the_place_of_the_old_when_it_is_loaded(folder):
 def test_the_old_version_stays_loaded_for_the_requests_that_are_inside(folder):
     folder.put(1)
     served = folder.models()
-    with served.use("m") as (version, servable):
+    with served.use("m") as version:
         folder.put(2)
         served.poll()
         assert answer(served) == "m 2"
         assert states(served) == {2: "AVAILABLE", 1: "UNLOADING"}
-        assert version.servable == servable == "m 1"
+        assert version.servable == "m 1"
     assert states(served) == {2: "AVAILABLE", 1: "END"}
     assert version.servable is None
 
 
-def test_a_version_that_does_not_load_is_reported_once_and_the_old_one_stays(folder):
+def test_a_version_that_does_not_load_is_reported_once_and_the_old_one_stays(folder, capsys):
     folder.put(1)
     served = folder.models()
     folder.put(2, "broken: half a file")
     for _ in range(3):
         served.poll()
     assert answer(served) == "m 1"
-    number, state, code, message = served.status("m", 2)[0]
-    assert (number, state, code.name) == (2, "END", "UNKNOWN")
-    assert message == "ValueError: broken: half a file"
-    reports = [line for line in folder.lines if "does not load, version 1 stays" in line]
-    assert len(reports) == 1
+    (version,) = served.status("m", 2)
+    assert (version.number, version.state, version.error.code) == (2, "END", Code.UNKNOWN)
+    assert version.error.message == "ValueError: broken: half a file"
+    assert capsys.readouterr().out.count("does not load, version 1 stays") == 1
 
 
 def test_a_broken_version_is_tried_again_when_its_files_change(folder):

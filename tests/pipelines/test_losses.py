@@ -1,9 +1,11 @@
-"""The shared loss and learning rate against NumPy."""
+"""The shared loss and learning rate schedule against NumPy."""
 
 import keras
 import numpy as np
 import pytest
-from pipelines.learning import SmoothedCrossentropy, WarmupCosine
+
+from pipelines.losses import SmoothedCrossentropy
+from pipelines.schedules import WarmupCosine
 
 
 def log_softmax(z):
