@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.captioning import data as captioning
-from pipelines.sentiment import batches as sentiment
+from pipelines.epochs import Batches
 from pipelines.translation import data as translation
+from tests.pipelines.sentiment.small import store_of
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -24,34 +25,19 @@ def unpadded(row):
 
 
 @given(st.lists(st.integers(0, 1500), min_size=1, max_size=40), st.integers(1, 9), SEEDS)
-def test_every_review_is_in_full_batches(lengths, size, seed):
+def test_every_review_is_in_full_batches_once(lengths, size, seed):
     rows = rows_of(lengths)
-    limits = sentiment.boundaries(rows)
-    assert limits == sorted(set(limits))
-    assert len(limits) <= 6
-    assert limits[-1] == max(1, *lengths)
-    seen = []
-    for members, words in sentiment.shuffled(rows, size, limits, np.random.default_rng(seed)):
-        assert words.shape in {(size, limit) for limit in limits}
-        assert len(members) == size
-        for member, row in zip(members, words, strict=True):
-            assert unpadded(row) == tuple(rows[member].tolist())
-        seen += members.tolist()
-    assert set(seen) == set(range(len(rows)))
-    assert len(seen) == size * sentiment.count(rows, size, limits)
-
-
-@given(st.lists(st.integers(0, 60), min_size=1, max_size=40), st.integers(1, 9))
-def test_every_review_is_read_once_in_order(lengths, size):
-    rows = rows_of(lengths)
-    seen = []
-    for members, words in sentiment.in_order(rows, size, sentiment.boundaries(rows)):
-        assert len(words) == size
-        for place, row in enumerate(words):
-            wanted = tuple(rows[members[place]].tolist()) if place < len(members) else ()
-            assert unpadded(row) == wanted
-        seen += members.tolist()
-    assert sorted(seen) == list(range(len(rows)))
+    store = store_of(rows, np.zeros(len(rows)))
+    batches = Batches(store.lengths("tokens"), size, seed)
+    for plan in (batches.plan(1), batches.in_order()):
+        seen = []
+        for records, time in zip(*plan, strict=True):
+            words = store.padded("tokens", records, time)
+            assert words.shape == (size, time)
+            for record, row in zip(records, words, strict=True):
+                assert unpadded(row) == (tuple(rows[record].tolist()) if record >= 0 else ())
+            seen += records[records >= 0].tolist()
+        assert sorted(seen) == list(range(len(rows)))
 
 
 sides = st.lists(st.tuples(st.integers(1, 50), st.integers(1, 50)), min_size=1, max_size=40)
