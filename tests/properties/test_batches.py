@@ -6,7 +6,6 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.captioning import data as captioning
 from pipelines.sentiment import batches as sentiment
 from pipelines.translation import data as translation
 
@@ -77,36 +76,3 @@ def test_every_pair_that_fits_is_in_full_batches(lengths, batch_size, max_length
         count += 1
     assert found == pairs
     assert count <= translation.batch_count(len(fits), batch_size, limits)
-
-
-image = st.lists(st.integers(1, 20), min_size=1, max_size=4)
-
-
-@given(st.lists(image, min_size=1, max_size=20), st.integers(1, 6), st.integers(1, 4), SEEDS)
-def test_every_image_is_in_a_batch_with_captions_of_its_own(lengths, batch_size, each, seed):
-    captions = [[row.tolist() for row in rows_of(image)] for image in lengths]
-    limits = captioning.boundaries(captions)
-    seen = []
-
-    def features(rows, rng):
-        seen.extend(rows.tolist())
-        return {"rows": rows}
-
-    count = 0
-    for inputs, answers, weights in captioning.training_batches(
-        features,
-        captions,
-        batch_size=batch_size,
-        captions_per_image=each,
-        boundaries=limits,
-        word_dropout=0.0,
-        rng=np.random.default_rng(seed),
-    ):
-        count += 1
-        assert answers.shape == weights.shape == inputs["tokens"].shape
-        assert answers.shape[:2] == (batch_size, each)
-        for row, member in zip(answers, inputs["rows"], strict=True):
-            own = {tuple(caption[: answers.shape[2]]) for caption in captions[member]}
-            assert {unpadded(caption) for caption in row} - {()} <= own
-    assert set(seen) == set(range(len(captions)))
-    assert count <= captioning.batch_count(captions, batch_size, limits)
