@@ -163,9 +163,7 @@ def shift_right(answers: np.ndarray) -> np.ndarray:
     return np.where(before == END, PAD, before)
 
 
-def drop_words(
-    tokens: np.ndarray, share: float, rngs: Sequence[np.random.Generator]
-) -> np.ndarray:
+def drop_words(tokens: np.ndarray, share: float, rngs: Sequence[np.random.Generator]) -> np.ndarray:
     """Replaces a random share of the words by the unknown word (word dropout).
 
     Gal and Ghahramani 2016; Bowman et al. 2016. Start, end and padding stay.
