@@ -4,6 +4,7 @@ import csv
 import io
 import re
 import unicodedata
+from collections import Counter
 
 import tensorflow as tf
 from hypothesis import given
@@ -95,12 +96,13 @@ def test_tidy_sentence_stays_as_it_is(text):
 
 @given(st.lists(st.tuples(st.none() | any_texts, st.none() | any_texts), max_size=8))
 def test_every_pair_is_kept_or_counted(raw):
-    found = cleaning.clean((f"{i}", *pair) for i, pair in enumerate(raw))
-    assert len(found.sources) == len(found.targets) == len(found.ids)
-    assert len(found.ids) + sum(found.skipped.values()) == len(raw)
-    assert all(map(is_unicode, (*found.sources, *found.targets)))
-    assert all((*found.sources, *found.targets))
-    assert [int(name) for name in found.ids] == sorted(int(name) for name in found.ids)
+    skipped = Counter()
+    rows = list(cleaning.clean(((f"{i}", *pair) for i, pair in enumerate(raw)), skipped))
+    assert len(rows) + sum(skipped.values()) == len(raw)
+    sentences = [sentence for _, *pair in rows for sentence in pair]
+    assert all(sentences)
+    assert all(map(is_unicode, sentences))
+    assert [int(name) for name, *_ in rows] == sorted(int(name) for name, *_ in rows)
 
 
 @given(any_texts)
