@@ -1,11 +1,11 @@
-"""Unbroken text: `read("demo", "train")` and its likes; README.md has a card for each.
+"""Unbroken text: `load("demo", "train")` and its likes; README.md has a card for each.
 
-A source is a function `(split, data_dir, **options) -> str or bytes`; what it gives is one long
-text, read from its start to its end.
+A source is a function `(split, data_dir, **options) -> Source`: one long text, read a piece at a
+time from its start to its end.
 """
 
+import functools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,52 +13,32 @@ import tensorflow as tf
 
 from datasets.choices import check_choice
 from datasets.text import books, corpora, demo, file
-from datasets.text.streams import check_streams, streams
+from datasets.text.source import SPLITS, Piece, Source, limits_of, part
 
-SOURCES: dict[str, Callable[..., str | bytes]] = {
-    "demo": demo.text,
-    "file": file.text,
+SOURCES: dict[str, Callable[..., Source]] = {
+    "demo": demo.source,
+    "file": file.source,
     "tiny_shakespeare": books.tiny_shakespeare,
     "war_and_peace": books.war_and_peace,
     "ptb": corpora.ptb,
     "text8": corpora.text8,
     "enwik8": corpora.enwik8,
 }
-SPLITS = ("train", "dev", "test")
+CHUNK = 2**20  # symbols of a record, at most
 
 
-@dataclass(frozen=True)
-class Text:
-    """One split of a data set.
-
-    Attributes:
-        content: the whole text: a string, or bytes where a symbol is a byte.
-    """
-
-    content: str | bytes
-
-    @property
-    def unit(self) -> str:
-        """What a symbol is: "character" (a Unicode code point) or "byte"."""
-        return "byte" if isinstance(self.content, bytes) else "character"
-
-    @property
-    def symbols(self) -> np.ndarray:
-        """`<int32>[symbols]`: the code points, or the bytes' values: "Ab" -> [65, 98]."""
-        if isinstance(self.content, bytes):
-            return np.frombuffer(self.content, np.uint8).astype(np.int32)
-        return np.frombuffer(self.content.encode("utf-32-le"), np.uint32).astype(np.int32)
-
-
-def read(
+def load(
     dataset: str,
     split: str,
     data_dir: Path | str | None = None,
     *,
     limit: int | None = None,
     **options,
-) -> Text:
-    """One split of a data set, whole.
+) -> tf.data.Dataset:
+    """The symbols of one split, from its start to its end.
+
+    A file is read twice, a piece at a time: once to check it and to learn its length, once for the
+    records. So what is wrong is told here, and a text may be larger than the memory.
 
     Args:
         dataset: `demo`, `file`, `tiny_shakespeare`, `war_and_peace`, `ptb`, `text8` or `enwik8`.
@@ -67,55 +47,69 @@ def read(
         limit: at most so many symbols, the first ones.
         **options: of the source: `encoding` and `unit` of `file`.
 
+    Returns:
+        Records of `symbols <int32>[chunk]`, at most `CHUNK` of them: code points, or values of
+        bytes (see `unit_of`). "Ab" -> [65, 98].
+
     Raises:
         ValueError: an unknown name; a file that is not there, or not in the layout expected; an
             encoding that is broken; a split that the set has not, or that is empty.
         ImportError: a package that the set needs is not installed.
     """
-    check_choice("dataset", dataset, tuple(SOURCES))
-    check_choice("split", split, SPLITS)
     if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
         raise ValueError(f"`limit` must be a positive integer or None. Got {limit!r}.")
-    content = SOURCES[dataset](split, data_dir, **options)[:limit]
-    if not content:
+    source = _source(dataset, split, data_dir, options)
+    shares = (0, 100) if source.shares is None else limits_of(split, source.shares, dataset)
+    # One text of several splits is checked once, whichever split is asked for.
+    checked = split if source.shares is None else "train"
+    total = _length(dataset, checked, data_dir, tuple(sorted(options.items())), _stamps(source))
+    start, end = (total * share // 100 for share in shares)
+    end = end if limit is None else min(end, start + limit)
+    if start == end:
         raise ValueError(f"Split `{split}` of `{dataset}` must hold text. It is empty.")
-    return Text(content)
-
-
-def load(
-    dataset: str,
-    split: str,
-    data_dir: Path | str | None = None,
-    *,
-    batch_size: int,
-    time: int,
-    limit: int | None = None,
-    **options,
-) -> tf.data.Dataset:
-    """Batches of `batch_size` contiguous streams, so that a row goes on where it ended before.
-
-    An element is `{"input": <int32>[batch_size, time], "target": <int32>[batch_size, time]}` of
-    symbols (see `Text.symbols`); a target is the symbol after its input. `streams` says which
-    symbols are where.
-
-    Args:
-        batch_size: streams that the text is cut into, one a batch row.
-        time: symbols of each stream in an element.
-        dataset, split, data_dir, limit, options: as for `read`.
-
-    Raises:
-        ValueError: as `read`; or the text is too short for one batch.
-    """
-    symbols = read(dataset, split, data_dir, limit=limit, **options).symbols
-    check_streams(len(symbols), batch_size, time)
-
-    def elements() -> Iterator[dict[str, np.ndarray]]:
-        for inputs, targets in streams(symbols, batch_size, time):
-            yield {"input": inputs, "target": targets}
-
-    spec = tf.TensorSpec([batch_size, time], tf.int32)
-    found = tf.data.Dataset.from_generator(
-        elements, output_signature={"input": spec, "target": spec}
+    return tf.data.Dataset.from_generator(
+        lambda: _records(part(source.pieces(), start, end)),
+        output_signature={"symbols": tf.TensorSpec([None], tf.int32)},
     )
-    count = (len(symbols) - 1) // batch_size // time
-    return found.apply(tf.data.experimental.assert_cardinality(count))
+
+
+def unit_of(dataset: str, unit: str = "character") -> str:
+    """A data set's symbol: "character" (a Unicode code point) or "byte"; of `file`, `unit`."""
+    return {"file": unit, "enwik8": "byte"}.get(dataset, "character")
+
+
+def raw_files(dataset: str, data_dir: Path | str | None = None, **options) -> list[Path]:
+    """The files that train and dev are read from: what a digest of the data is made of."""
+    sources = (_source(dataset, split, data_dir, options) for split in ("train", "dev"))
+    return list(dict.fromkeys(path for source in sources for path in source.files))
+
+
+def _source(dataset: str, split: str, data_dir, options) -> Source:
+    check_choice("dataset", dataset, tuple(SOURCES))
+    check_choice("split", split, SPLITS)
+    return SOURCES[dataset](split, data_dir, **options)
+
+
+def _stamps(source: Source) -> tuple:
+    stats = [path.stat() for path in source.files]
+    return tuple((stat.st_mtime_ns, stat.st_size) for stat in stats)
+
+
+@functools.lru_cache(maxsize=8)
+def _length(dataset: str, split: str, data_dir, options: tuple, stamps: tuple) -> int:
+    """Symbols of a source's text, all of which are read; once for each state of the files."""
+    pieces = _source(dataset, split, data_dir, dict(options)).pieces()
+    return sum(len(_symbols(piece)) for piece in pieces)
+
+
+def _symbols(piece: Piece) -> np.ndarray:
+    if isinstance(piece, bytes):
+        return np.frombuffer(piece, np.uint8).astype(np.int32)
+    return np.frombuffer(piece.encode("utf-32-le"), np.uint32).astype(np.int32)
+
+
+def _records(pieces: Iterator[Piece]) -> Iterator[dict[str, np.ndarray]]:
+    for piece in pieces:
+        symbols = _symbols(piece)
+        for place in range(0, len(symbols), CHUNK):
+            yield {"symbols": symbols[place : place + CHUNK]}

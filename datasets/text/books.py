@@ -2,28 +2,27 @@
 
 from pathlib import Path
 
-from datasets.text.files import decode_utf8, existing_folder, read_named
-from datasets.text.split import cut
+from datasets.text.files import decode_utf8, existing_folder, find_named, read_named
+from datasets.text.source import Source
 
 
-def tiny_shakespeare(split: str, data_dir: Path | str | None = None) -> str:
+def tiny_shakespeare(split: str, data_dir: Path | str | None = None) -> Source:
     """Karpathy's forty thousand lines of Shakespeare: the first 90% train, the rest dev.
 
     The raw file, `tinyshakespeare.txt` or `input.txt` as published, from `data_dir`; without a
     `data_dir` through tensorflow-datasets, whose three parts are put together again.
 
     Raises:
-        ValueError: the file is not there, or `split` is "test".
-        ImportError: no `data_dir`, and tensorflow-datasets is not installed.
+        ValueError: the file is not there, or cannot be read.
+        ImportError: of its pieces, where there is no `data_dir` and tensorflow-datasets is not
+            installed.
     """
     if data_dir is None:
-        whole = _from_tensorflow_datasets()
-    else:
-        folder = existing_folder("tiny_shakespeare", data_dir, "tinyshakespeare.txt")
-        published = (folder / "input.txt").is_file()
-        name = "input.txt" if published else "tinyshakespeare.txt"
-        whole = decode_utf8(read_named(folder, name), folder / name)
-    return cut(whole, split, (90, 10), "tiny_shakespeare")
+        return Source(lambda: [_from_tensorflow_datasets()], (90, 10))
+    folder = existing_folder("tiny_shakespeare", data_dir, "tinyshakespeare.txt")
+    published = (folder / "input.txt").is_file()
+    name = "input.txt" if published else "tinyshakespeare.txt"
+    return Source(lambda: [_text(folder, name)], (90, 10), (find_named(folder, name),))
 
 
 def _from_tensorflow_datasets() -> str:
@@ -42,7 +41,7 @@ def _from_tensorflow_datasets() -> str:
     )
 
 
-def war_and_peace(split: str, data_dir: Path | str | None = None) -> str:
+def war_and_peace(split: str, data_dir: Path | str | None = None) -> Source:
     """Tolstoy's War and Peace in English: 80% train, 10% dev, 10% test, in that order.
 
     `warandpeace.txt` from `data_dir`. Of a Project Gutenberg file the preface and the licence are
@@ -52,8 +51,16 @@ def war_and_peace(split: str, data_dir: Path | str | None = None) -> str:
         ValueError: the file is not there, or is not UTF-8.
     """
     folder = existing_folder("war_and_peace", data_dir, "warandpeace.txt")
-    whole = decode_utf8(read_named(folder, "warandpeace.txt"), folder / "warandpeace.txt")
-    return cut(_between_the_marks(whole), split, (80, 10, 10), "war_and_peace")
+    name = "warandpeace.txt"
+    return Source(
+        lambda: [_between_the_marks(_text(folder, name))],
+        (80, 10, 10),
+        (find_named(folder, name),),
+    )
+
+
+def _text(folder: Path, name: str) -> str:
+    return decode_utf8(read_named(folder, name), folder / name)
 
 
 def _between_the_marks(text: str) -> str:

@@ -4,15 +4,15 @@
 """
 
 from pathlib import Path
-from pydoc_data.topics import topics
+from pydoc_data import topics
 
-from datasets.text.split import cut
+from datasets.text.source import Source
 
 SHARES = (80, 10, 10)  # per cent
 
 
-def text(split: str, data_dir: Path | str | None = None) -> str:
-    """One split of the topics, which stand in alphabetical order.
+def source(split: str, data_dir: Path | str | None = None) -> Source:
+    """The topics, which stand in alphabetical order.
 
     Topics quote each other; a paragraph is kept where it comes first, so that none is in two
     splits.
@@ -25,6 +25,7 @@ def text(split: str, data_dir: Path | str | None = None) -> str:
             "`data_dir` must be None for `demo`, which reads the standard library (`file` reads "
             f"your own). Got {str(data_dir)!r}."
         )
-    paragraphs = "\n\n".join(topics[name] for name in sorted(topics)).split("\n\n")
+    texts = topics.topics
+    paragraphs = "\n\n".join(texts[name] for name in sorted(texts)).split("\n\n")
     once = dict.fromkeys(paragraph.strip("\n") for paragraph in paragraphs)
-    return cut("\n\n".join(once), split, SHARES, "demo")
+    return Source(lambda: ["\n\n".join(once)], SHARES, [Path(topics.__file__)])

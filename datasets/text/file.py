@@ -1,23 +1,25 @@
 """The user's own text: one file, or all the text files of a folder."""
 
+import functools
 import logging
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from datasets.text.files import decode
-from datasets.text.split import cut
+from datasets.text.files import decoded, read_pieces
+from datasets.text.source import Piece, Source
 
 SHARES = (90, 5, 5)  # per cent
 _LOG = logging.getLogger(__name__)
 
 
-def text(
+def source(
     split: str,
     data_dir: Path | str | None = None,
     *,
     encoding: str = "utf-8",
     unit: str = "character",
-) -> str | bytes:
-    """One split of a text file, or of the files of a folder in the order of their names.
+) -> Source:
+    """A text file, or the files of a folder in the order of their names.
 
     A folder with a `train.txt` has its splits in `train.txt`, `dev.txt` and `test.txt`. Otherwise
     the files are put together, a line end between two, and cut: 90% train, 5% dev, 5% test.
@@ -29,7 +31,8 @@ def text(
         unit: "character", or "byte" to take the bytes as they are, whatever they mean.
 
     Raises:
-        ValueError: there is no such file, it has no text, or it is not in that encoding.
+        ValueError: there is no such file, or it has no text. Its pieces raise it, too, where they
+            are not in that encoding.
     """
     if unit not in ("character", "byte"):
         raise ValueError(f"`unit` must be character or byte. Got {unit!r}.")
@@ -37,22 +40,24 @@ def text(
         got = None if data_dir is None else str(data_dir)
         raise ValueError(f"`data_dir` must be a text file, or a folder of them. Got {got!r}.")
     path = Path(data_dir)
+    files, shares = [path], SHARES
     if (path / "train.txt").is_file():
-        named = path / f"{split}.txt"
-        if not named.is_file():
-            raise ValueError(f"{path} must hold {named.name}, as it holds train.txt. It does not.")
-        return _content(named, encoding, unit)
-    if path.is_file():
-        return cut(_content(path, encoding, unit), split, SHARES, "file")
-    found = [_content(one, encoding, unit) for one in _text_files(path, unit)]
-    if not found:
-        raise ValueError(f"`data_dir` must hold text files. Got {path}, which has none.")
-    return cut((b"\n" if unit == "byte" else "\n").join(found), split, SHARES, "file")
+        files, shares = [path / f"{split}.txt"], None
+        if not files[0].is_file():
+            raise ValueError(f"{path} must hold {split}.txt, as it holds train.txt. It does not.")
+    elif path.is_dir():
+        files = _text_files(path, unit)
+        if not files:
+            raise ValueError(f"`data_dir` must hold text files. Got {path}, which has none.")
+    return Source(lambda: _pieces(files, encoding, unit), shares, files)
 
 
-def _content(path: Path, encoding: str, unit: str) -> str | bytes:
-    raw = path.read_bytes()
-    return raw if unit == "byte" else decode(raw, encoding, path)
+def _pieces(files: Sequence[Path], encoding: str, unit: str) -> Iterator[Piece]:
+    for number, path in enumerate(files):
+        if number:
+            yield b"\n" if unit == "byte" else "\n"
+        raw: Iterable[Piece] = read_pieces(path)
+        yield from raw if unit == "byte" else decoded(raw, encoding, path)
 
 
 def _text_files(folder: Path, unit: str) -> list[Path]:
@@ -64,10 +69,15 @@ def _text_files(folder: Path, unit: str) -> list[Path]:
     )
     if unit == "byte":
         return files
-    binary = [path for path in files if _is_binary(path)]
+    binary = {path for path in files if _is_binary(path)}
     if binary:
-        _LOG.warning("%d binary files of %s left out: %s.", len(binary), folder, binary[0].name)
+        _tell_binary(folder, len(binary), min(binary).name)
     return [path for path in files if path not in binary]
+
+
+@functools.lru_cache(maxsize=3)
+def _tell_binary(folder: Path, count: int, first: str) -> None:
+    _LOG.warning("%d binary files of %s left out: %s.", count, folder, first)
 
 
 def _is_binary(path: Path) -> bool:

@@ -1,15 +1,20 @@
-"""Raw files as their publishers name them, packed or not."""
+"""Raw files as their publishers name them, packed or not, read a piece at a time."""
 
+import contextlib
 import gzip
 import io
 import lzma
 import os
 import zipfile
 import zlib
+from codecs import IncrementalDecoder, getincrementaldecoder
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 LARGEST = 2**32  # bytes of a packed file, unpacked; enwik9 has 10**9
+PIECE = 2**20  # bytes read at a time
+ENDINGS = ("", ".xz", ".gz", ".zip")
 _BROKEN = (lzma.LZMAError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, EOFError)
 
 
@@ -25,74 +30,108 @@ def existing_folder(dataset: str, data_dir: Path | str | None, wanted: str) -> P
     return Path(data_dir)
 
 
-def read_named(folder: Path, name: str, *, start: int = 0, size: int = -1) -> bytes:
-    """The bytes of `name`, `name.xz`, `name.gz` or `name.zip` in `folder`, whichever is there.
-
-    Args:
-        folder: where to look.
-        name: of the file, unpacked.
-        start: bytes to leave out.
-        size: bytes to read; all for -1.
+def find_named(folder: Path, name: str) -> Path:
+    """`name`, `name.xz`, `name.gz` or `name.zip` in `folder`, whichever is there.
 
     Raises:
-        ValueError: none of them is there, or one is damaged or unpacks to more than `LARGEST`
-            bytes.
+        ValueError: none of them is there.
     """
-    for ending in ("", ".xz", ".gz", ".zip"):
+    for ending in ENDINGS:
         path = folder / f"{name}{ending}"
         if path.is_file():
-            try:
-                with _open(path, name) as stream:
-                    stream.seek(start)
-                    content = stream.read(size if size >= 0 or not ending else LARGEST + 1)
-            # RuntimeError: an encrypted member, or a version or method not known; OSError: an index
-            # of a zip that points nowhere
-            except (*_BROKEN, RuntimeError, OSError) as error:
-                what = "a whole archive" if ending else "a file that can be read"
-                raise ValueError(f"{path} must be {what}. Got: {error}.") from error
-            if ending and len(content) > LARGEST:
-                raise ValueError(f"{path} must unpack to at most {LARGEST:,} bytes. It has more.")
-            return content
+            return path
     raise ValueError(f"{folder} must hold {name} (or .xz, .gz, .zip of it). It does not.")
 
 
-def decode_utf8(raw: bytes, where: object) -> str:
-    """UTF-8 as text, its mark at the start left out and line ends made "\\n".
+def read_pieces(path: Path, name: str | None = None) -> Iterator[bytes]:
+    """The bytes of a file, unpacked, `PIECE` at a time.
+
+    Args:
+        path: of the file.
+        name: of the file when unpacked, where `path` may be a packed one (see `find_named`). None:
+            the file is read as it is.
 
     Raises:
-        ValueError: it is not UTF-8; names the first byte that is wrong.
+        ValueError: the file is damaged, or unpacks to more than `LARGEST` bytes.
     """
-    return decode(raw, "utf-8", where)
+    packed, count = name not in (None, path.name), 0
+    try:
+        with _opened(path, name) if packed else path.open("rb") as file:
+            while piece := file.read(PIECE):
+                count += len(piece)
+                if packed and count > LARGEST:
+                    raise ValueError(
+                        f"{path} must unpack to at most {LARGEST:,} bytes. It has more."
+                    )
+                yield piece
+    # RuntimeError: an encrypted member, or a version or method not known; OSError: an index of a
+    # zip that points nowhere
+    except (*_BROKEN, RuntimeError, OSError) as error:
+        kind = "a whole archive" if packed else "a file that can be read"
+        raise ValueError(f"{path} must be {kind}. Got: {error}.") from error
 
 
-def decode(raw: bytes, encoding: str, where: object) -> str:
+def read_named(folder: Path, name: str) -> bytes:
+    """All bytes of `find_named`'s file, unpacked: of a text that is known to be small."""
+    return b"".join(read_pieces(find_named(folder, name), name))
+
+
+@contextlib.contextmanager
+def _opened(path: Path, name: str) -> Iterator[BinaryIO]:
+    if path.suffix != ".zip":
+        with {".xz": lzma, ".gz": gzip}[path.suffix].open(path) as file:
+            yield file
+        return
+    with zipfile.ZipFile(path) as archive:
+        if name not in archive.namelist():
+            raise ValueError(f"{path} must hold {name}. Got {archive.namelist()[:3]}.")
+        with archive.open(name) as member:
+            yield member
+
+
+def decode_utf8(raw: bytes, where: object) -> str:
+    """UTF-8 as text: see `decoded`."""
+    return "".join(decoded([raw], "utf-8", where))
+
+
+def decoded(pieces: Iterable[bytes], encoding: str, where: object) -> Iterator[str]:
     """Bytes as text, a byte order mark at the start left out and line ends made "\\n".
 
+    Where the bytes are cut into pieces makes no difference.
+
     Raises:
-        ValueError: the encoding is unknown, or a byte is not of it.
+        ValueError: the encoding is unknown, or a byte is not of it; names the first one that is
+            wrong.
     """
+    decoder = _decoder(encoding)
+    lines = io.IncrementalNewlineDecoder(decoder, translate=True)
+    fed, started = 0, False
+    for raw, final in _with_end(pieces):
+        waiting = len(decoder.getstate()[0])  # bytes of the letter that the piece before began
+        try:
+            text = lines.decode(raw, final)
+        except UnicodeError as error:
+            inside = isinstance(error, UnicodeDecodeError)
+            place = f"byte {fed - waiting + error.start:,}" if inside else str(error)
+            raise ValueError(
+                f"{where} must be text in the encoding {encoding}. It is not, at {place}: name its "
+                "own (`latin-1`, say) as `encoding`, read it by bytes, or save it as UTF-8."
+            ) from error
+        fed += len(raw)
+        if text:
+            yield text if started else text.removeprefix("\ufeff")
+            started = True
+
+
+def _with_end(pieces: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
+    for piece in pieces:
+        yield piece, False
+    yield b"", True
+
+
+def _decoder(encoding: str) -> IncrementalDecoder:
     try:
-        text = raw.decode(encoding)
+        io.TextIOWrapper(io.BytesIO(), encoding=encoding)  # refuses codecs that give no text
+        return getincrementaldecoder(encoding)()
     except LookupError as error:
         raise ValueError(f"`encoding` must be one that Python knows. Got {encoding!r}.") from error
-    except UnicodeError as error:
-        place = f"byte {error.start:,}" if isinstance(error, UnicodeDecodeError) else str(error)
-        raise ValueError(
-            f"{where} must be text in the encoding {encoding}. It is not, at {place}: name its own "
-            "(`latin-1`, say) as `encoding`, read it by bytes, or save it as UTF-8."
-        ) from error
-    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _open(path: Path, name: str) -> BinaryIO:
-    if path.suffix == ".xz":
-        return lzma.open(path)
-    if path.suffix == ".gz":
-        return gzip.open(path)
-    if path.suffix == ".zip":
-        with zipfile.ZipFile(path) as archive:
-            if name not in archive.namelist():
-                raise ValueError(f"{path} must hold {name}. Got {archive.namelist()[:3]}.")
-            with archive.open(name) as member:
-                return io.BytesIO(member.read(LARGEST + 1))
-    return path.open("rb")

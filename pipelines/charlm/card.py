@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from datasets.text import unit_of
 from pipelines.card import CELLS, made, metrics_table
 from pipelines.charlm.flags import WITHOUT_TEST, Train
 
@@ -83,13 +84,13 @@ def model_card(flags: Train, measured: Mapping[str, Any]) -> str:
         flags: of the run.
         measured: as in a run's metrics.json; without `metrics` before it is measured.
     """
-    byte = flags.dataset == "enwik8" or (flags.dataset == "file" and flags.unit == "byte")
+    unit = unit_of(flags.dataset, flags.unit)
     each = 1 if flags.cell == "simple_rnn" else 2
     return TEMPLATE.format(
-        unit="byte" if byte else "character",
+        unit=unit,
         model=_model(flags),
         state=each * flags.layers * flags.units,
-        broken="" if byte else " So is each piece of a string that is not UTF-8.",
+        broken="" if unit == "byte" else " So is each piece of a string that is not UTF-8.",
         data=DATA[flags.dataset],
         table=metrics_table(measured, f"{split_measured(flags)} split"),
         made=made(measured, flags.seed),

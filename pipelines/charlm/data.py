@@ -1,12 +1,21 @@
-"""Symbols as numbers: the vocabulary of a model of characters or of bytes."""
+"""Texts as numbers: the vocabulary, and the lookup that training and the exported graph share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
+
+from datasets import text as texts
+from pipelines.cache import cached, digest_of, with_progress
+from pipelines.charlm.flags import Evaluate, Train
+from pipelines.runs import json_digest, read_json, write_json
+from pipelines.store import Store, cached_store
 
 UNKNOWN = 0  # also what stands before a text
+CODE_POINTS = 0x110000
+VERSION = 1  # of the transform: another one makes caches anew
 
 
 @dataclass(frozen=True)
@@ -24,12 +33,12 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.symbols) + 1
 
-    def encode(self, symbols: np.ndarray) -> np.ndarray:
-        """Code points or bytes -> numbers, `<int32>[...]` both."""
-        last = self.symbols[-1]
-        numbers = np.zeros(last + 2, np.int32)  # of each code point; the last for all above
-        numbers[list(self.symbols)] = np.arange(1, len(self))
-        return numbers[np.minimum(symbols, last + 1)]
+    def encode(self, symbols: tf.Tensor) -> tf.Tensor:
+        """Code points or bytes -> numbers, `<int32>[symbols]` both, in core TensorFlow alone."""
+        known = tf.constant(self.symbols, tf.int32)
+        places = tf.searchsorted(known, symbols)
+        nearest = tf.gather(known, tf.minimum(places, tf.size(known) - 1))
+        return tf.where(nearest == symbols, places + 1, UNKNOWN)
 
     def strings(self) -> list[bytes]:
         """What each number is in a text; nothing for 0."""
@@ -52,16 +61,76 @@ class Vocabulary:
         return cls(value["unit"], tuple(value["symbols"]))
 
 
-def build_vocabulary(unit: str, symbols: np.ndarray, min_count: int) -> Vocabulary:
-    """The symbols seen at least `min_count` times.
+# Reading: from raw text to numbers on the disk, one piece in the memory at a time.
+
+
+def options(flags: Train | Evaluate, unit: str) -> dict[str, str]:
+    """What `file` alone is told."""
+    return {"encoding": flags.encoding, "unit": unit} if flags.dataset == "file" else {}
+
+
+def read_split(flags: Train | Evaluate, split: str, unit: str) -> tf.data.Dataset:
+    """The symbols of a split, in pieces."""
+    return texts.load(
+        flags.dataset, split, flags.data_dir, limit=flags.limit, **options(flags, unit)
+    )
+
+
+def data_key(flags: Train) -> dict:
+    """All that the symbols of a run's splits depend on."""
+    names = ("dataset", "limit", "encoding", "unit")
+    given = {name: getattr(flags, name) for name in names}
+    files = texts.raw_files(flags.dataset, flags.data_dir, **options(flags, flags.unit))
+    return {"version": VERSION, "files": digest_of(files), **given}
+
+
+def build_vocabulary(flags: Train, key: dict) -> Vocabulary:
+    """The symbols seen at least `min_count` times in train.
 
     Raises:
         ValueError: there is none.
     """
-    found, counts = np.unique(symbols, return_counts=True)
-    kept = found[counts >= min_count]
-    if not len(kept):
+
+    def write(folder):
+        counts = np.zeros(CODE_POINTS, np.int64)
+        for symbols in _pieces(read_split(flags, "train", flags.unit), "counted"):
+            counts += np.bincount(symbols, minlength=CODE_POINTS)
+        write_json(folder / "symbols.json", frequent(counts, flags.min_count))
+
+    kind = {"kind": "charlm vocabulary", "min_count": flags.min_count}
+    symbols = read_json(cached(flags.cache_dir, {**key, **kind}, write) / "symbols.json")
+    return Vocabulary(texts.unit_of(flags.dataset, flags.unit), tuple(symbols))
+
+
+def frequent(counts: np.ndarray, min_count: int) -> list[int]:
+    """The symbols of a vocabulary, from how often each symbol is there."""
+    symbols = np.flatnonzero(counts >= min_count).tolist()
+    if not symbols:
         raise ValueError(
-            f"`min_count` must leave at least one symbol. Got {min_count} for {len(found)} symbols."
+            f"`min_count` must leave at least one symbol. Got {min_count} for "
+            f"{np.count_nonzero(counts)} symbols."
         )
-    return Vocabulary(unit, tuple(kept.tolist()))
+    return symbols
+
+
+def encode_split(flags: Train, split: str, vocabulary: Vocabulary, key: dict) -> Store:
+    """A split as numbers: the dense column `numbers`, of 8 or 16 bits each."""
+    kind = {
+        "kind": "charlm numbers",
+        "split": split,
+        "vocabulary": json_digest(vocabulary.to_json()),
+    }
+    return cached_store(flags.cache_dir, {**key, **kind}, _numbered(flags, split, vocabulary))
+
+
+def _numbered(flags: Train, split: str, vocabulary: Vocabulary) -> Iterator[dict]:
+    dtype = np.min_scalar_type(len(vocabulary) - 1)
+    records = read_split(flags, split, flags.unit)
+    numbers = records.map(lambda record: {"symbols": vocabulary.encode(record["symbols"])})
+    for piece in _pieces(numbers, "read"):
+        yield {"numbers": piece.astype(dtype)}
+
+
+def _pieces(records: tf.data.Dataset, verb: str) -> Iterator[np.ndarray]:
+    symbols = (record["symbols"] for record in records.as_numpy_iterator())
+    return with_progress(symbols, len, f"symbols {verb}")

@@ -6,7 +6,18 @@ from typing import Annotated, Literal
 
 import tyro
 
-from pipelines.flags import EvaluateFlags, PredictFlags, TrainFlags
+from pipelines.flags import (
+    AboveZero,
+    Bound,
+    Count,
+    EvaluateFlags,
+    NotNegative,
+    Positive,
+    PredictFlags,
+    Rate,
+    Share,
+    TrainFlags,
+)
 
 Dataset = Literal["demo", "file", "tiny_shakespeare", "war_and_peace", "ptb", "text8", "enwik8"]
 WITHOUT_TEST = ("tiny_shakespeare", "ptb")  # measured on dev: no test split, or one not at hand
@@ -20,21 +31,19 @@ class Train(TrainFlags):
     """Data set: demo (the Python reference), file (your own text), or one of the published ones."""
     data_dir: Path | None = None
     """Folder of the raw files; for `file` a text file, or a folder of text files."""
-    limit: int | None = None  # symbols
+    limit: Positive | None = None  # symbols
     """Use the first so many characters of each split only, for a quick try."""
     encoding: str = "utf-8"
     """Encoding of the files of `file`."""
     unit: Literal["character", "byte"] = "character"
     """What a symbol of `file` is."""
-    min_count: int = 1  # occurrences
+    min_count: Positive = 1  # occurrences
     """Characters seen less often in training become the unknown character."""
-    cell: Literal["lstm", "lstm_tanh", "simple_rnn"] = "lstm"
-    """The lecture's LSTM, the same with the usual tanh candidate, or the lecture's SimpleRNN."""
-    units: int = 192
+    units: Positive = 192
     """Size of the recurrent states, of each layer."""
-    layers: int = 1
+    layers: Positive = 1
     """Recurrent layers."""
-    embedding_units: int = 48
+    embedding_units: Count = 48
     """Size of a character's embedding; 0 for one-hot."""
     constant_feature: bool = True
     """Give every layer a constant 1 to read, whose weights do what biases would."""
@@ -44,27 +53,27 @@ class Train(TrainFlags):
     """Train the lecture's LSTM in a form of the same weights that centres h. Off: as they are."""
     pretrained: str | None = None
     """A run to begin with: its best weights and its vocabulary. Name, or folder."""
-    input_dropout: float = 0.0
+    input_dropout: Rate = 0.0
     """Share of the embedding's features dropped in training, the same at all steps."""
-    dropout: float = 0.1
+    dropout: Rate = 0.1
     """Share of each layer's outputs dropped, the same at all steps."""
-    weight_dropout: float = 0.0
+    weight_dropout: Rate = 0.0
     """Share of the recurrent weights dropped, the same at all steps of a batch."""
-    batch_size: int = 32  # streams
+    batch_size: Positive = 32  # streams
     """Streams that the text is cut into."""
-    time: int = 64  # characters
+    time: Positive = 64  # characters
     """Characters of each stream in a step, through which the gradient goes back."""
-    restarts: float = 0.02
+    restarts: Share = 0.02
     """Share of the streams that begin anew at a step, without what was before."""
-    epochs: int = 8
+    epochs: Positive = 8
     """Passes over the text."""
-    learning_rate: float = 6e-3
+    learning_rate: AboveZero = 6e-3
     """Largest learning rate; rises over the first twentieth of the steps, then falls to 0."""
-    weight_decay: float = 0.0
+    weight_decay: NotNegative = 0.0
     """Share of each weight, times the learning rate, taken off it at a step."""
-    keep: int = 1
+    keep: Positive = 1
     """Best epochs to keep; a mean of their weights is used where it validates better."""
-    sample_length: int = 200  # characters
+    sample_length: Count = 200  # characters
     """Characters of each sample that is written after an epoch; 0 for none."""
     jit_compile: bool = False
     """Compile the training step with XLA."""
@@ -78,7 +87,7 @@ class Evaluate(EvaluateFlags):
     """Data set. Default: the one that the model was trained on."""
     data_dir: Path | None = None
     """Folder of the raw files; for `file` a text file, or a folder of text files."""
-    limit: int | None = None  # symbols
+    limit: Positive | None = None  # symbols
     """Measure the first so many characters only."""
     encoding: str = "utf-8"
     """Encoding of the files of `file`."""
@@ -90,33 +99,30 @@ class Predict(PredictFlags):
 
     inputs: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
     """Prompts to write on from. Default: one, of no characters."""
-    length: int = 500  # characters
+    length: Count = 500  # characters
     """Characters to write."""
-    temperature: float = 0.7
+    temperature: NotNegative = 0.7
     """0 takes the likeliest character each time; 1 draws as the model says."""
-    top_k: int = 0
+    top_k: Count = 0
     """Draw from so many likeliest characters; 0 from all."""
-    top_p: float = 1.0
+    top_p: Annotated[float, Bound(lambda p: 0 < p <= 1, "above 0 and at most 1")] = 1.0
     """Then draw from the fewest that hold so much of the probability."""
-    seed: int = 0
+    seed: Annotated[int, Bound(lambda n: -(2**31) <= n < 2**31, "an integer of 32 bits")] = 0
     """The same seed gives the same text."""
     score: Path | None = None
     """A text file to score in place of writing: its bits per character."""
 
 
-def check(flags: Train) -> None:
-    """Raises ValueError for sizes that no run can have, before anything is loaded."""
-    for name in ("batch_size", "time", "epochs", "keep", "min_count"):
-        if getattr(flags, name) < 1:
-            raise ValueError(f"`{name}` must be at least 1. Got {getattr(flags, name)}.")
-    if not flags.learning_rate > 0:
-        raise ValueError(f"`learning_rate` must be above 0. Got {flags.learning_rate}.")
-    if not 0 <= flags.restarts <= 1:
-        raise ValueError(f"`restarts` must be from 0 to 1. Got {flags.restarts}.")
-    for name in ("weight_decay", "sample_length"):
-        if not getattr(flags, name) >= 0:
-            raise ValueError(f"`{name}` must be at least 0. Got {getattr(flags, name)}.")
-
+# Flags that there are no more, at the values at which they did nothing.
+FORMER = {
+    "tied": False,
+    "memory": 0,
+    "clip": 1.0,
+    "optimizer": "adamw",
+    "ngrams": 1,
+    "ngram_dropout": 0.1,
+    "words": 0,
+}
 
 DEMO = Train()
 TINY_SHAKESPEARE = replace(

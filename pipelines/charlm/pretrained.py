@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from pipelines import runs, training
+from pipelines import runs
 from pipelines.charlm.data import Vocabulary
 from pipelines.charlm.flags import Train
-from zoo.models.char_lm import CharLM
 
 # Flags that say what the weights are: two models that differ in one compute different things.
 MODEL = (
@@ -23,18 +22,18 @@ def source(flags: Train) -> Path | None:
     """The run that `--pretrained` names: one under the same --runs-dir, or a run's folder.
 
     Raises:
-        ValueError: no run with a checkpoint is there, or its model is another one.
+        ValueError: no run with a checkpoint is there, or its version or its model is another one.
     """
     if flags.pretrained is None:
         return None
     run = flags.runs_dir / "charlm" / flags.pretrained
     run = run if run.is_dir() else Path(flags.pretrained)
-    needed = ("state.json", "vocabulary.json", "config.json")
-    if not all((run / name).is_file() for name in needed):
+    if not all((run / name).is_file() for name in ("state.json", "config.json")):
         raise ValueError(
             f"`pretrained` must name a run that was trained. Got {flags.pretrained!r}: "
             f"no checkpoint in {run}."
         )
+    runs.check_version(run, runs.read_json(run / "state.json"))
     _check_same_model(flags, run)
     return run
 
@@ -49,21 +48,16 @@ def _check_same_model(flags: Train, run: Path) -> None:
             )
 
 
-def vocabulary(run: Path, unit: str) -> Vocabulary:
+def vocabulary_of(run: Path, unit: str) -> Vocabulary:
     """The symbols that the weights of `run` know.
 
     Raises:
         ValueError: it reads characters and `unit` is the byte, or the other way about.
     """
-    found = Vocabulary.from_json(runs.read_json(run / "vocabulary.json"))
-    if found.unit != unit:
+    vocabulary = Vocabulary.from_json(runs.kept(run, "vocabulary"))
+    if vocabulary.unit != unit:
         raise ValueError(
             f"`pretrained` must name a run that reads {unit}s. Got {run}, which reads "
-            f"{found.unit}s."
+            f"{vocabulary.unit}s."
         )
-    return found
-
-
-def load(model: CharLM, run: Path) -> None:
-    """Puts the best weights of `run` into a model of its kind."""
-    training.load_trained(model, run)
+    return vocabulary

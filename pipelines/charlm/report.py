@@ -1,24 +1,18 @@
-"""The report of a run: curves, bits along the text, samples epoch by epoch, telling units."""
+"""The report of a run: bits along the text, samples epoch by epoch, telling units."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from pipelines.charlm.activity import Unit
-from pipelines.report import (
-    Html,
-    Section,
-    curves_figure,
-    escape,
-    fields_table,
-    figure,
-    metrics_table,
-    table,
-    write_report,
-)
+from pipelines import runs
+from pipelines.charlm import client
+from pipelines.charlm.evaluation import Reading
+from pipelines.charlm.flags import Train
+from pipelines.charlm.unit_activity import Unit
+from pipelines.contract import Evaluation
+from pipelines.report import Html, Section, escape, figure, table
 
 SHOWN = 700  # characters that a unit's activity is shown over
 EPOCHS = 6  # epochs whose samples are shown: the first, the last, and some between
@@ -31,41 +25,17 @@ mark { color: inherit; border-radius: 2px; }
 """
 
 
-def write_text_report(
-    path: Path,
-    *,
-    title: str,
-    config: Mapping[str, Any],
-    history: Mapping[str, Sequence[float]],
-    metrics: Mapping[str, float],
-    bits: Sequence[float],
-    chunk: int,
-    samples: Mapping[str, Sequence[Mapping[str, Any]]],
-    units: Sequence[Unit],
-) -> None:
-    """Writes the report as one HTML file.
-
-    Args:
-        path: the .html file.
-        title: of the page.
-        config: the run's flags.
-        history: numbers by epoch, `val_` for validation.
-        metrics: of the measured split.
-        bits: bits per character of each chunk of the measured split.
-        chunk: characters of a chunk.
-        samples: epoch's name -> its samples, `{"temperature": ..., "text": ...}` each.
-        units: see `activity.telling_units`.
-    """
-    sections = [Section("Metrics", [metrics_table({"measured split": metrics})])]
-    if history:
-        sections.append(Section("Curves", [figure(curves_figure(history), "curves by epoch")]))
-    along = figure(bits_figure(bits, chunk), "bits per character along the text")
-    sections.append(Section("Bits per character along the text", [along]))
-    if samples:
-        sections.append(Section("Samples as training goes on", sample_blocks(samples)))
-    sections.append(Section("What single units tell", unit_blocks(units)))
-    sections.append(Section("Configuration", [fields_table(config)]))
-    write_report(path, title, sections, _STYLE)
+def report_sections(flags: Train, evaluation: Evaluation) -> Iterator[Section]:
+    """The sections that the character model has of its own."""
+    reading: Reading = evaluation.details
+    drawing = bits_figure(reading.bits, client.CHUNK)
+    along = "Bits per character along the text"
+    yield Section(along, [figure(drawing, along.lower())])
+    files = sorted((runs.folder_of("charlm", flags) / "samples").glob("*.json"))
+    if files:
+        samples = {path.stem: runs.read_json(path) for path in files}
+        yield Section("Samples as training goes on", sample_blocks(samples), _STYLE)
+    yield Section("What single units tell", unit_blocks(reading.units()), _STYLE)
 
 
 def bits_figure(bits: Sequence[float], chunk: int) -> Figure:

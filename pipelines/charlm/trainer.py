@@ -1,19 +1,22 @@
-"""What an epoch of a character model is: one pass over the streams, and samples after it."""
+"""How the character model is trained: streams with carried states, dev, samples as it goes."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
-from datasets.text.streams import streams
-from pipelines import runs
-from pipelines.charlm.data import UNKNOWN, Vocabulary
+from pipelines import distribution, runs, training
+from pipelines.charlm import metrics
+from pipelines.charlm.data import Vocabulary
 from pipelines.charlm.flags import Train
+from pipelines.charlm.streams import Streams
+from pipelines.epochs import generated
 from pipelines.losses import SmoothedCrossentropy
 from pipelines.schedules import WarmupCosine
-from pipelines.training import as_graph
+from pipelines.store import Store
 from zoo.models.char_lm import CharLM
 
 TEMPERATURES = (0.5, 0.8, 1.0)
@@ -21,117 +24,104 @@ LARGEST_GRADIENT = 1.0  # its norm, over all weights; a larger one is scaled dow
 VALIDATION_ROWS = 16  # pieces that dev is read in, side by side; each begins anew
 
 
-def make_optimizer(flags: Train, steps: int) -> keras.optimizers.AdamW:
-    """AdamW, the learning rate from the first of `steps` to the last."""
-    rate = WarmupCosine(flags.learning_rate, steps, steps // 20)
-    optimizer = keras.optimizers.AdamW(
-        rate, weight_decay=flags.weight_decay, global_clipnorm=LARGEST_GRADIENT
-    )
-    # Scales and offsets are not to be drawn towards 0.
-    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "embeddings"])
-    return optimizer
+class Trainer(training.Trainer):
+    """Truncated backpropagation through time over the streams of a text.
 
-
-class Trainer:
-    """Epochs of truncated backpropagation through time."""
-
-    def __init__(self, flags: Train, model: CharLM, numbers: np.ndarray, vocabulary: Vocabulary):
-        self.flags = flags
-        self.model = model
-        self.numbers = numbers
-        self.vocabulary = vocabulary
-        self.steps = (len(numbers) - 1) // flags.batch_size // flags.time
-        self._sample = as_graph(self._sample)
-
-    def begin(self, epoch: int) -> None:
-        """Compiles the model, once."""
-        if self.model.compiled:
-            return
-        self.model.compile(
-            make_optimizer(self.flags, self.flags.epochs * self.steps),
-            SmoothedCrossentropy(),
-            jit_compile=self.flags.jit_compile,
-        )
-        self.model.optimizer.build(self.model.trainable_variables)
-
-    def epoch(self, epoch: int) -> dict[str, float]:
-        """One pass over the text; the same for the same epoch and model.
-
-        The pass leaves out a random number of symbols at the start, so that the cuts between
-        streams and between steps fall elsewhere each time. Now and then a stream begins anew: from
-        carried states alone the model would not learn to read a text from its start, and its cells
-        could count up all along a stream.
-        """
-        flags = self.flags
-        rng = np.random.default_rng([flags.seed, epoch])
-        spare = (len(self.numbers) - 1) % (flags.batch_size * flags.time)
-        offset = int(rng.integers(0, max(spare, 1)))
-        progress = keras.utils.Progbar(self.steps, stateful_metrics=["loss"])
-        losses = []
-        for inputs, targets in streams(self.numbers, flags.batch_size, flags.time, offset):
-            anew = (rng.random(flags.batch_size) < flags.restarts) | (not losses)
-            if anew.any():
-                self.model.reset_states(anew)
-                inputs = inputs.copy()
-                inputs[anew, 0] = UNKNOWN  # what stands before a text
-            losses.append(float(self.model.train_on_batch(inputs, targets)))
-            progress.update(len(losses), [("loss", np.mean(losses))])
-        progress.update(self.steps, [("loss", np.mean(losses))], finalize=True)
-        return {"loss": float(np.mean(losses))}
-
-    def samples(self, epoch: int) -> list[dict]:
-        """A text at each temperature, the same for the same epoch and model."""
-        found = []
-        for temperature in TEMPERATURES:
-            numbers = self._sample(np.int32(epoch), np.float32(temperature))
-            text = self.vocabulary.decode(ops.convert_to_numpy(numbers)[0])
-            found.append({"temperature": temperature, "text": text})
-        return found
-
-    def _sample(self, seed, temperature):
-        start, length = self.model.start(1), self.flags.sample_length
-        return self.model.write(start, length, seed=seed, temperature=temperature)[0]
-
-    def epoch_with_samples(self, folder: Path) -> Callable[[int], dict[str, float]]:
-        """`epoch`, after which samples are written to `folder`/epoch-0001.json and so on."""
-
-        def train_epoch(epoch: int) -> dict[str, float]:
-            numbers = self.epoch(epoch)
-            if self.flags.sample_length and np.isfinite(numbers["loss"]):
-                runs.write_json(folder / f"epoch-{epoch + 1:04d}.json", self.samples(epoch))
-            return numbers
-
-        return train_epoch
-
-
-def validator(model: CharLM, numbers: np.ndarray, time: int) -> Callable[[], dict[str, float]]:
-    """A function that reads dev in `VALIDATION_ROWS` pieces side by side, and gives its cost.
-
-    Side by side is faster than from start to end, as `evaluate` reads; the pieces begin without
-    what was before them, which makes dev look a little harder than it is.
+    Args:
+        flags: of the run.
+        model: built.
+        train, dev: the column `numbers`.
     """
-    length = -(-len(numbers) // VALIDATION_ROWS)
-    length = -(-length // time) * time
-    padded = np.zeros(VALIDATION_ROWS * length, np.int32)
-    padded[: len(numbers)] = numbers
-    rows = padded.reshape(VALIDATION_ROWS, length)
-    keep = (np.arange(padded.size) < len(numbers)).reshape(rows.shape)
-    score = as_graph(lambda tokens, keep, *states: model.score(tokens, list(states), keep))
-    start = as_graph(lambda: model.start(VALIDATION_ROWS))
 
-    def validate() -> dict[str, float]:
-        states, nats, hits = start(), 0.0, 0
-        for place in range(0, length, time):
-            part = slice(place, place + time)
-            log_p, hit, states = score(rows[:, part], keep[:, part], *states)
-            nats -= float(np.sum(ops.convert_to_numpy(log_p)[keep[:, part]], dtype=np.float64))
-            hits += int(np.sum(ops.convert_to_numpy(hit)[keep[:, part]]))
-        loss = nats / len(numbers)
-        return {
-            "loss": loss,
-            "bits_per_char": loss / np.log(2),
-            "accuracy": hits / len(numbers),
-            "log_likelihood": -loss,
-        }
+    monitor = "log_likelihood"
 
-    return validate
+    def __init__(self, flags: Train, model: CharLM, train: Store, dev: Store):
+        self.flags, self.model = flags, model
+        self.epochs, self.keep = flags.epochs, flags.keep
+        numbers = train.columns["numbers"].values
+        self.streams = Streams(numbers, flags.batch_size, flags.time, flags.seed, flags.restarts)
+        self.dev = dev.columns["numbers"].values
+        self._score = training.as_graph(
+            lambda tokens, keep, *states: model.score(tokens, list(states), keep)
+        )
+        self._start = training.as_graph(lambda: model.start(VALIDATION_ROWS))
+
+    def compile(self, phase: str) -> None:
+        """AdamW, whose rate rises over a twentieth of the steps and falls to 0."""
+        flags, steps = self.flags, self.epochs * self.streams.steps
+        optimizer = keras.optimizers.AdamW(
+            WarmupCosine(flags.learning_rate, steps, steps // 20),
+            weight_decay=flags.weight_decay,
+            global_clipnorm=LARGEST_GRADIENT,
+        )
+        # Scales and offsets are not to be drawn towards 0.
+        optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "embeddings"])
+        compiled = flags.jit_compile or keras.backend.backend() == "jax"  # which is slow otherwise
+        self.model.compile(optimizer, SmoothedCrossentropy(), jit_compile=compiled)
+
+    def steps(self, epoch: int) -> int:
+        return self.streams.steps
+
+    def dataset(self, epoch: int, start: int = 0) -> tf.data.Dataset:
+        """Inputs `{"tokens": <int32>[batch, time], "begins": <bool>[batch]}`, and targets."""
+        rows = distribution.rows(self.flags.batch_size)
+
+        def read(step):
+            inputs, targets, begins = self.streams.window(epoch, step, rows)
+            return {"tokens": inputs, "begins": begins}, targets
+
+        count = rows.stop - rows.start
+        window = tf.TensorSpec([count, self.flags.time], tf.int32)
+        spec = {"tokens": window, "begins": tf.TensorSpec([count], tf.bool)}, window
+        return generated(read, range(start, self.streams.steps), spec)
+
+    def validate(self) -> dict[str, float]:
+        """What dev costs, read in `VALIDATION_ROWS` pieces side by side.
+
+        Side by side is faster than from start to end, as `evaluate` reads; the pieces begin without
+        what was before them, which makes dev look a little harder than it is.
+        """
+        time, symbols = self.flags.time, len(self.dev)
+        length = -(-symbols // VALIDATION_ROWS // time) * time
+        starts = np.arange(VALIDATION_ROWS)[:, None] * length
+        states, nats, hits = self._start(), 0.0, 0
+        for start in range(0, length, time):
+            places = starts + np.arange(start, start + time)
+            keep = places < symbols
+            tokens = self.dev[np.minimum(places, symbols - 1)].astype(np.int32)
+            log_p, hit, states = self._score(tokens, keep, *states)
+            nats -= float(np.sum(ops.convert_to_numpy(log_p)[keep], dtype=np.float64))
+            hits += int(np.sum(ops.convert_to_numpy(hit)[keep]))
+        numbers = metrics.total([metrics.Cost(symbols, nats, hits)])
+        loss = numbers["nats_per_char"]
+        shared = {name: numbers[name] for name in ("bits_per_char", "accuracy")}
+        return {"loss": loss, **shared, "log_likelihood": -loss}
+
+
+class Samples(keras.callbacks.Callback):
+    """Writes a text at each temperature after each epoch: the same for the same epoch and model.
+
+    Args:
+        folder: of the files, epoch-0001.json and so on.
+        vocabulary: of the model.
+        length: characters of a text.
+    """
+
+    def __init__(self, folder: Path, vocabulary: Vocabulary, length: int):
+        super().__init__()
+        self.folder, self.vocabulary, self.length = folder, vocabulary, length
+        self._write = training.as_graph(self._write)
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        samples = [self._sample(epoch, temperature) for temperature in TEMPERATURES]
+        if distribution.is_chief():
+            runs.write_json(self.folder / f"epoch-{epoch + 1:04d}.json", samples)
+
+    def _sample(self, epoch: int, temperature: float) -> dict:
+        numbers = self._write(np.int32(epoch), np.float32(temperature))
+        text = self.vocabulary.decode(ops.convert_to_numpy(numbers)[0])
+        return {"temperature": temperature, "text": text}
+
+    def _write(self, seed, temperature):
+        start = self.model.start(1)
+        return self.model.write(start, self.length, seed=seed, temperature=temperature)[0]

@@ -1,6 +1,7 @@
 """The first LSTM of a trained run, and its input for a sentence.
 
-Read from the run's files alone: config.json, state.json, vocabulary.json and the best checkpoint.
+Read from the run's files alone: config.json, state.json, the vocabulary that the run keeps, and the
+best checkpoint.
 The sentiment and the character model feed their first LSTM with x_t = E w_t (or with w_t one-hot),
 followed by the constant 1 where they have one; models that feed it otherwise are refused.
 """
@@ -43,20 +44,22 @@ def read_run(run: Path, text: str) -> Reading:
         text: a sentence; words that the run does not know become its unknown word.
 
     Raises:
-        ValueError: the folder holds no such run, or the run's cell is not an LSTM.
+        ValueError: the folder holds no such run, or one of another version, or the run's cell is
+            not an LSTM.
     """
     if run.resolve().parent.name not in TASKS or not (run / "state.json").exists():
         raise ValueError(
             f"`run` must be the folder of a run with a checkpoint of one of {TASKS}, "
             f"runs/<task>/<name>. Got {run}."
         )
+    runs.check_version(run, runs.read_json(run / "state.json"))
     config = runs.read_json(run / "config.json")
     if config.get("cell") not in ("lstm", "lstm_tanh"):
         raise ValueError(f"`run` must have an LSTM, which has gates. Got {config.get('cell')!r}.")
     if config.get("pairs"):
         raise ValueError(f"`run` must read single words alone. Got --pairs {config['pairs']}.")
     arrays = best_arrays(run)
-    tokens, numbers, size = encode(text, runs.read_json(run / "vocabulary.json"))
+    tokens, numbers, size = encode(text, runs.kept(run, "vocabulary"))
     if not tokens:
         raise ValueError(f"`text` must hold at least one word. Got {text!r}.")
     kernel, recurrent = first_cell(run, arrays)

@@ -7,11 +7,13 @@ import zipfile
 
 import pytest
 
-from datasets import sentiment, text, translation
+from datasets import translation
 from datasets.captioning import coco_captions, flickr8k, folder
 from datasets.captioning.images import check_image
 from datasets.text import files as text_files
 from datasets.translation import files as translation_files
+from tests.datasets.sentiment import collected
+from tests.datasets.text.whole import whole
 from tests.hostile import corpus_files, corpus_images, corpus_text
 from tests.hostile.outcomes import broken, faults
 
@@ -33,12 +35,19 @@ def check_captioned(elements):
 
 def test_tables_of_reviews(tmp_path):
     cases = ((name, {"reviews.csv": raw}) for name, raw in corpus_files.tables())
-    read = lambda place: sentiment.read("csv", "train", place / "reviews.csv")  # noqa: E731
+    read = lambda place: collected.read("csv", "train", place / "reviews.csv")  # noqa: E731
+    assert faults(cases, read, check_reviews, tmp_path) == []
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32", "idna", "punycode", "hex", "x"])
+def test_tables_of_reviews_in_other_encodings(tmp_path, encoding):
+    cases = [(name, {"a.csv": raw}) for name, raw in corpus_files.tables()][::3]
+    read = lambda place: collected.read("csv", "train", place, encoding=encoding)  # noqa: E731
     assert faults(cases, read, check_reviews, tmp_path) == []
 
 
 def test_trees_and_archives_of_reviews(tmp_path):
-    read = lambda place: sentiment.read("imdb", "train", place)  # noqa: E731
+    read = lambda place: collected.read("imdb", "train", place)  # noqa: E731
     assert faults(corpus_files.reviews(), read, check_reviews, tmp_path) == []
 
 
@@ -59,15 +68,15 @@ def test_multi30k(tmp_path):
 @pytest.mark.parametrize("unit", ["character", "byte"])
 def test_text_files(tmp_path, unit):
     cases = ((name, {"a.txt": raw}) for name, raw in corpus_text.texts())
-    read = lambda place: text.read("file", "train", place / "a.txt", unit=unit)  # noqa: E731
-    assert faults(cases, read, lambda found: None if len(found.symbols) else "none", tmp_path) == []
+    read = lambda place: whole("file", "train", place / "a.txt", unit=unit)  # noqa: E731
+    assert faults(cases, read, lambda text: None if text else "none", tmp_path) == []
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32", "idna", "punycode", "hex", "x"])
 def test_text_files_in_other_encodings(tmp_path, encoding):
     cases = [(name, {"a.txt": raw}) for name, raw in corpus_text.short_texts()][::3]
-    read = lambda place: text.read("file", "train", place, encoding=encoding)  # noqa: E731
-    assert faults(cases, read, lambda found: None if len(found.symbols) else "none", tmp_path) == []
+    read = lambda place: whole("file", "train", place, encoding=encoding)  # noqa: E731
+    assert faults(cases, read, lambda text: None if text else "none", tmp_path) == []
 
 
 @pytest.mark.parametrize("ending", [".gz", ".xz", ".zip"])
@@ -79,11 +88,11 @@ def test_packed_texts(tmp_path, dataset, name, ending):
     cases = [
         (case, {name + ending: raw}) for case, raw in corpus_files.packed(ending, content, name)
     ]
-    whole = text.read(dataset, "train", _folder_with(tmp_path, name, content)).content
-    read = lambda place: text.read(dataset, "train", place)  # noqa: E731
+    expected = whole(dataset, "train", _folder_with(tmp_path, name, content))
+    read = lambda place: whole(dataset, "train", place)  # noqa: E731
 
-    def check(found):
-        return None if whole in (found.content, found.content[: len(whole)]) else "other letters"
+    def check(text):
+        return None if text.startswith(expected) else "other letters"
 
     assert faults(cases, read, check, tmp_path) == []
 

@@ -5,18 +5,15 @@ import io
 import re
 import unicodedata
 
-import numpy as np
-import pytest
 import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
 from datasets.captioning import checks
 from datasets.sentiment import CLEANING, clean, delimited
-from datasets.sentiment.cleaning import share_of
+from datasets.sentiment.cleaning import is_blank, share_of, words
 from datasets.text import files
-from datasets.text.split import SPLITS, cut
-from datasets.text.streams import streams
+from datasets.text.source import SPLITS, limits_of, part
 from datasets.translation import cleaning, pairs
 from tests.properties.strategies import any_texts, escaped, texts
 
@@ -43,6 +40,12 @@ def test_graph_cleans_as_python_does(batch):
     assert [text.decode() for text in found.numpy()] == [clean(text) for text in batch]
 
 
+@given(any_texts)
+def test_short_cuts_of_cleaning_change_nothing(text):
+    assert is_blank(text) == (clean(text) == "")
+    assert words(text) == re.findall(r"\w+", clean(text).casefold().replace("'", ""))
+
+
 @given(any_texts, st.none() | st.integers())
 def test_every_text_has_its_share(text, seed):
     assert share_of(text, seed) in range(10)
@@ -63,7 +66,8 @@ cells = st.text(
 def test_table_comes_back_from_its_file(table, delimiter):
     file = io.StringIO(newline="")
     csv.writer(file, delimiter=delimiter, quoting=csv.QUOTE_ALL).writerows(table)
-    found = list(delimited.rows(file.getvalue(), delimiter, "double"))
+    file.seek(0)
+    found = list(delimited.rows(file, delimiter, "double"))
     wanted = [list(row) for row in table if any(cell.strip() for cell in row)]
     assert [row.fields for row in found] == wanted
 
@@ -71,7 +75,7 @@ def test_table_comes_back_from_its_file(table, delimiter):
 @given(any_texts, st.sampled_from(delimited.DELIMITERS), st.sampled_from(list(delimited.QUOTING)))
 def test_every_line_of_a_table_is_counted_once(text, delimiter, quoting):
     text = text.replace("\0", "")
-    found = list(delimited.rows(text, delimiter, quoting))
+    found = list(delimited.rows(io.StringIO(text, newline=""), delimiter, quoting))
     starts = [row.line for row in found]
     assert starts == sorted(set(starts))
     assert all(row.lines >= 1 for row in found)
@@ -122,20 +126,28 @@ def test_captions_are_kept_or_told(raw):
 # Long texts.
 
 
-@given(texts)
-def test_text_comes_back_from_every_encoding(text):
+def in_pieces(content, size):
+    return [content[place : place + size] for place in range(0, len(content), size)]
+
+
+@given(texts, st.integers(1, 9))
+def test_text_comes_back_from_every_encoding(text, size):
     text = text.removeprefix("\ufeff")
     wanted = text.replace("\r\n", "\n").replace("\r", "\n")
     for encoding in ("utf-8", "utf-16", "utf-32", "utf-8-sig"):
-        assert files.decode(text.encode(encoding), encoding, "x").removeprefix("\ufeff") == (
-            wanted.removeprefix("\ufeff")
-        )
+        raw = in_pieces(text.encode(encoding), size)
+        decoded = "".join(files.decoded(raw, encoding, "x"))
+        assert decoded.removeprefix("\ufeff") == wanted.removeprefix("\ufeff")
 
 
-@given(st.binary(max_size=60), st.sampled_from(["utf-8", "utf-16", "shift-jis", "idna", "utf-7"]))
-def test_bytes_are_text_or_an_error_that_names_the_file(raw, encoding):
+@given(
+    st.binary(max_size=60),
+    st.sampled_from(["utf-8", "utf-16", "shift-jis", "idna", "utf-7"]),
+    st.integers(1, 9),
+)
+def test_bytes_are_text_or_an_error_that_names_the_file(raw, encoding, size):
     try:
-        found = files.decode(raw, encoding, "/data/x.txt")
+        found = "".join(files.decoded(in_pieces(raw, size), encoding, "/data/x.txt"))
     except ValueError as error:
         found = str(error).removeprefix("/data/x.txt must be text in the encoding")
         assert found != str(error)  # noqa: PT017
@@ -143,27 +155,28 @@ def test_bytes_are_text_or_an_error_that_names_the_file(raw, encoding):
     assert "\r" not in found
 
 
-@given(st.one_of(texts, st.binary()), st.sampled_from([(90, 10), (80, 10, 10), (90, 5, 5)]))
-def test_parts_make_up_the_whole(content, shares):
-    parts = [cut(content, split, shares, "x") for split in SPLITS[: len(shares)]]
+@given(st.binary(max_size=60), st.sampled_from(["utf-8", "utf-32", "shift-jis"]), st.integers(1, 9))
+def test_pieces_are_decoded_as_the_whole(raw, encoding, size):
+    answers = []
+    for pieces in ([raw], in_pieces(raw, size)):
+        try:
+            answers.append("".join(files.decoded(pieces, encoding, "x.txt")))
+        except ValueError as error:  # which names the byte
+            answers.append(str(error))
+    assert answers[0] == answers[1]
+
+
+@given(
+    st.one_of(texts, st.binary()),
+    st.sampled_from([(90, 10), (80, 10, 10), (90, 5, 5)]),
+    st.integers(1, 9),
+)
+def test_parts_make_up_the_whole(content, shares, size):
+    parts = []
+    for split in SPLITS[: len(shares)]:
+        start, end = (len(content) * share // 100 for share in limits_of(split, shares, "x"))
+        parts += part(in_pieces(content, size), start, end)
     assert content[:0].join(parts) == content
-
-
-@given(st.integers(2, 200), st.integers(1, 8), st.integers(1, 12), st.integers(0, 5))
-def test_streams_are_pieces_of_the_text(length, batch_size, time, offset):
-    symbols = np.arange(length, dtype=np.int32)
-    if length - offset <= batch_size * time:
-        with pytest.raises(ValueError, match="must have more than"):
-            list(streams(symbols, batch_size, time, offset))
-        return
-    windows = list(streams(symbols, batch_size, time, offset))
-    whole = np.concatenate([inputs for inputs, _ in windows], axis=1)
-    np.testing.assert_array_equal(np.diff(whole, axis=1), 1)
-    assert whole[0, 0] == offset
-    assert length - offset - whole.size <= batch_size * time
-    assert len(np.unique(whole)) == whole.size
-    for inputs, targets in windows:
-        np.testing.assert_array_equal(targets, inputs + 1)
 
 
 @given(escaped)

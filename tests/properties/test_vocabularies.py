@@ -7,8 +7,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.charlm.data import Vocabulary, build_vocabulary
-from pipelines.charlm.serving import Texts
+from pipelines.charlm.data import UNKNOWN, Vocabulary, frequent
+from pipelines.charlm.signatures import Texts
 from pipelines.sentiment import tokens
 from pipelines.translation.data import longest_pieces
 from pipelines.translation.subwords import BYTES, MARK, SPECIAL, Subwords, numbered_pieces
@@ -105,23 +105,28 @@ def test_cut_of_the_graph_is_cut_of_a_row(lengths, head, tail):
     assert found == [tokens.cut_row(np.array(row, int), head, tail).tolist() for row in rows]
 
 
+def vocabulary_of(text):
+    counts = np.bincount([ord(letter) for letter in text])
+    return Vocabulary("character", tuple(frequent(counts, min_count=1)))
+
+
+@settings(max_examples=30)
 @given(texts.filter(len), texts)
 def test_characters_come_back_and_unknown_ones_are_nothing(known, text):
-    symbols = np.array([ord(letter) for letter in known], np.int32)
-    vocabulary = build_vocabulary("character", symbols, min_count=1)
-    assert vocabulary.decode(vocabulary.encode(symbols)) == known
-    numbers = vocabulary.encode(np.array([ord(letter) for letter in text], np.int32))
-    kept = "".join(letter for letter in text if letter in known)
-    assert vocabulary.decode(numbers) == kept
+    vocabulary = vocabulary_of(known)
+    for letters in (known, text):
+        numbers = vocabulary.encode(tf.constant(list(map(ord, letters)), tf.int32)).numpy()
+        assert vocabulary.decode(numbers) == "".join(c for c in letters if c in known)
+        assert [n == UNKNOWN for n in numbers] == [c not in known for c in letters]
     assert Vocabulary.from_json(vocabulary.to_json()) == vocabulary
 
 
 @given(texts.filter(len), st.lists(texts, min_size=1, max_size=5))
-def test_graph_numbers_characters_as_python_does(known, batch):
-    vocabulary = build_vocabulary("character", np.array([ord(c) for c in known], np.int32), 1)
-    found = Texts(vocabulary).encode(as_bytes(batch))
-    wanted = [vocabulary.encode(np.array([ord(c) for c in t], np.int32)).tolist() for t in batch]
-    assert found.to_list() == wanted
+def test_graph_numbers_strings_as_training_numbers_their_symbols(known, batch):
+    vocabulary = vocabulary_of(known)
+    numbers = Texts(vocabulary).encode(as_bytes(batch))
+    symbols = [tf.constant(list(map(ord, text)), tf.int32) for text in batch]
+    assert numbers.to_list() == [vocabulary.encode(row).numpy().tolist() for row in symbols]
 
 
 @given(st.lists(st.binary(max_size=30), min_size=1, max_size=5))

@@ -8,8 +8,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from datasets.text import Text, corpora, read
-from datasets.text.split import cut
+from datasets import text
+from datasets.text import corpora, files, load, raw_files, unit_of
+from datasets.text.source import limits_of, part
+from tests.datasets.text.whole import whole
 
 SHAKESPEARE = "First Citizen:\nBefore we proceed any further, hear me speak.\n" * 20
 
@@ -25,27 +27,37 @@ def write(path, content, kind="plain"):
         path.with_name(path.name + ending).write_bytes(packed)
 
 
-# Text and splits.
+# Symbols and splits.
 
 
-def test_symbols_are_code_points_or_bytes():
-    assert Text("Aé—😀").symbols.tolist() == [65, 0xE9, 0x2014, 0x1F600]
-    assert Text("Aé".encode()).symbols.tolist() == [65, 0xC3, 0xA9]
-    assert Text("A").symbols.dtype == np.int32
-    assert (Text("A").unit, Text(b"A").unit) == ("character", "byte")
+def test_symbols_are_code_points_or_bytes(tmp_path):
+    (tmp_path / "train.txt").write_text("Aé—😀", encoding="utf-8")
+    (record,) = load("file", "train", tmp_path).as_numpy_iterator()
+    assert record["symbols"].tolist() == [65, 0xE9, 0x2014, 0x1F600]
+    assert record["symbols"].dtype == np.int32
+    (record,) = load("file", "train", tmp_path, unit="byte", limit=3).as_numpy_iterator()
+    assert record["symbols"].tolist() == [65, 0xC3, 0xA9]
+    assert (unit_of("demo", "byte"), unit_of("file", "byte"), unit_of("enwik8")) == (
+        "character",
+        "byte",
+        "byte",
+    )
 
 
 def test_parts_lie_one_after_the_other_and_leave_nothing_out():
-    text = "".join(map(chr, range(65, 122)))
     for shares in ((80, 10, 10), (90, 5, 5)):
-        parts = [cut(text, split, shares, "x") for split in ("train", "dev", "test")]
-        assert "".join(parts) == text
-        assert all(parts)
+        ends = [limits_of(split, shares, "x") for split in ("train", "dev", "test")]
+        assert [end for _, end in ends[:2]] == [start for start, _ in ends[1:]]
+        assert (ends[0][0], ends[2][1]) == (0, 100)
+    pieces = ["ab", "", "cdefg", "h", "ij"]
+    for cut in range(11):
+        assert "".join(part(pieces, 0, cut)) == "abcdefghij"[:cut]
+        assert "".join(part(pieces, cut, 10)) == "abcdefghij"[cut:]
 
 
 def test_a_set_without_a_test_split_says_so():
     with pytest.raises(ValueError, match=r"`split` of `x` must be one of train, dev. Got 'test'"):
-        cut("abc", "test", (90, 10), "x")
+        limits_of("test", (90, 10), "x")
 
 
 @pytest.mark.parametrize(
@@ -59,24 +71,24 @@ def test_a_set_without_a_test_split_says_so():
 )
 def test_what_is_wrong_is_named(arguments, message):
     with pytest.raises(ValueError, match=message):
-        read(*arguments)
+        load(*arguments)
 
 
 @pytest.mark.parametrize("limit", [0, -1, 2.5, True])
 def test_limit_is_a_positive_integer(limit):
     with pytest.raises(ValueError, match=r"`limit` must be a positive integer or None. Got"):
-        read("demo", "train", limit=limit)
+        load("demo", "train", limit=limit)
 
 
 def test_limit_takes_the_first_symbols():
-    assert read("demo", "dev", limit=77).content == read("demo", "dev").content[:77]
+    assert whole("demo", "dev", limit=77) == whole("demo", "dev")[:77]
 
 
 # The sources.
 
 
 def test_demo_has_no_paragraph_in_two_splits():
-    parts = [read("demo", split).content for split in ("train", "dev", "test")]
+    parts = [whole("demo", split) for split in ("train", "dev", "test")]
     paragraphs = [set(part.split("\n\n")[1:-1]) for part in parts]
     for one, other in ((0, 1), (0, 2), (1, 2)):
         assert not {p for p in paragraphs[one] & paragraphs[other] if p.strip()}
@@ -88,7 +100,7 @@ def test_demo_has_no_paragraph_in_two_splits():
 @pytest.mark.parametrize("kind", ["plain", "xz"])
 def test_tiny_shakespeare_is_cut_at_nine_tenths(tmp_path, name, kind):
     write(tmp_path / name, SHAKESPEARE.encode(), "plain" if name == "input.txt" else kind)
-    train, dev = (read("tiny_shakespeare", split, tmp_path).content for split in ("train", "dev"))
+    train, dev = (whole("tiny_shakespeare", split, tmp_path) for split in ("train", "dev"))
     assert train + dev == SHAKESPEARE
     assert len(train) == len(SHAKESPEARE) * 9 // 10
 
@@ -103,14 +115,14 @@ def test_tiny_shakespeare_without_a_folder_names_the_package(monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", missing)
     with pytest.raises(ImportError, match=r"needs tensorflow-datasets: pip install"):
-        read("tiny_shakespeare", "train")
+        load("tiny_shakespeare", "train")
 
 
 def test_war_and_peace_without_what_gutenberg_added(tmp_path):
     body = "Well, Prince — so Genoa and Lucca are now just family estates.\n" * 10
     book = f"Licence\n*** START OF THIS BOOK ***\n\n{body}\n*** END OF THIS BOOK ***\nLicence\n"
     write(tmp_path / "warandpeace.txt", book.encode(), "xz")
-    parts = [read("war_and_peace", split, tmp_path).content for split in ("train", "dev", "test")]
+    parts = [whole("war_and_peace", split, tmp_path) for split in ("train", "dev", "test")]
     assert "".join(parts) == body
     assert len(parts[1]) == len(body) // 10
 
@@ -119,9 +131,9 @@ def test_war_and_peace_without_what_gutenberg_added(tmp_path):
 def test_ptb_strips_every_line(tmp_path, folder):
     (tmp_path / folder).mkdir(parents=True, exist_ok=True)
     write(tmp_path / folder / "ptb.valid.txt", b" a <unk> b \n c $ N \n", "gz")
-    assert read("ptb", "dev", tmp_path).content == "a <unk> b\nc $ N\n"
+    assert whole("ptb", "dev", tmp_path) == "a <unk> b\nc $ N\n"
     with pytest.raises(ValueError, match=r"must hold ptb.test.txt"):
-        read("ptb", "test", tmp_path)
+        load("ptb", "test", tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["zip", "plain"])
@@ -131,14 +143,45 @@ def test_hundred_million_bytes_in_three_parts(tmp_path, monkeypatch, kind):
     content = bytes(range(97, 107)) * 10
     write(tmp_path / "enwik8", content, kind)
     write(tmp_path / "text8", content, kind)
-    found = [read("enwik8", split, tmp_path).content for split in parts]
+    found = [whole("enwik8", split, tmp_path) for split in parts]
     assert found == [content[:90], content[90:95], content[95:]]
-    assert read("text8", "dev", tmp_path).content == content[90:95].decode()
+    assert whole("text8", "dev", tmp_path) == content[90:95].decode()
     write(tmp_path / "enwik8", content[:97], kind)
     with pytest.raises(
         ValueError, match=r"must have 100,000,000 bytes. Its part `test` has only 2"
     ):
-        read("enwik8", "test", tmp_path)
+        load("enwik8", "test", tmp_path)
+
+
+@pytest.mark.parametrize("unit", ["character", "byte"])
+def test_a_text_of_many_pieces_is_that_of_one(tmp_path, monkeypatch, unit):
+    for name in "ab":
+        content = f"{name}é—\r\n😀\r" * 50
+        (tmp_path / f"{name}.txt").write_text(content, encoding="utf-8", newline="")
+    splits = ("train", "dev", "test")
+    expected = [whole("file", split, tmp_path, unit=unit) for split in splits]
+    monkeypatch.setattr(files, "PIECE", 3)
+    monkeypatch.setattr(text, "CHUNK", 2)
+    text._length.cache_clear()
+    for split, content in zip(splits, expected, strict=True):
+        records = load("file", split, tmp_path, unit=unit)
+        sizes = [len(record["symbols"]) for record in records.as_numpy_iterator()]
+        assert max(sizes) == 2
+        assert sum(sizes) == len(content)
+        assert whole("file", split, tmp_path, unit=unit) == content
+
+
+def test_raw_files_are_those_of_train_and_dev(tmp_path):
+    for name in ("ptb.train.txt", "ptb.valid.txt", "ptb.test.txt", "other.txt"):
+        write(tmp_path / name, b"a b\n", "gz")
+    assert [path.name for path in raw_files("ptb", tmp_path)] == [
+        "ptb.train.txt.gz",
+        "ptb.valid.txt.gz",
+    ]
+    assert [path.name for path in raw_files("file", tmp_path, unit="byte")] == sorted(
+        path.name for path in tmp_path.iterdir()
+    )
+    assert [path.name for path in raw_files("demo")] == ["topics.py"]
 
 
 def test_a_damaged_archive_is_named(tmp_path):
@@ -146,14 +189,14 @@ def test_a_damaged_archive_is_named(tmp_path):
     archive = tmp_path / "warandpeace.txt.xz"
     archive.write_bytes(archive.read_bytes()[:-20])
     with pytest.raises(ValueError, match=r"warandpeace\.txt\.xz must be a whole archive"):
-        read("war_and_peace", "train", tmp_path)
+        load("war_and_peace", "train", tmp_path)
 
 
 # The user's own files.
 
 
 def parts_of(path, **options):
-    return [read("file", split, path, **options).content for split in ("train", "dev", "test")]
+    return [whole("file", split, path, **options) for split in ("train", "dev", "test")]
 
 
 def test_one_file_is_cut(tmp_path):
@@ -180,26 +223,26 @@ def test_a_folder_with_its_own_splits(tmp_path):
     assert parts_of(tmp_path) == ["train", "dev", "test"]
     (tmp_path / "dev.txt").unlink()
     with pytest.raises(ValueError, match=r"must hold dev\.txt, as it holds train\.txt"):
-        read("file", "dev", tmp_path)
+        load("file", "dev", tmp_path)
 
 
 def test_line_ends_and_the_mark_at_the_start(tmp_path):
     (tmp_path / "train.txt").write_bytes(b"\xef\xbb\xbfa\r\nb\rc\n")
-    assert read("file", "train", tmp_path).content == "a\nb\nc\n"
+    assert whole("file", "train", tmp_path) == "a\nb\nc\n"
 
 
 def test_broken_and_other_encodings(tmp_path):
     path = tmp_path / "a.txt"
     path.write_bytes("caf\xe9 ".encode("latin-1") * 20)
     with pytest.raises(ValueError, match=r"a\.txt must be text in the encoding utf-8.* byte 3: n"):
-        read("file", "train", path)
-    assert read("file", "train", path, encoding="latin-1").content.startswith("café ")
-    assert read("file", "train", path, unit="byte").content.startswith(b"caf\xe9 ")
+        load("file", "train", path)
+    assert whole("file", "train", path, encoding="latin-1").startswith("café ")
+    assert whole("file", "train", path, unit="byte").startswith(b"caf\xe9 ")
     with pytest.raises(ValueError, match=r"`encoding` must be one that Python knows. Got 'utf-9'"):
-        read("file", "train", path, encoding="utf-9")
+        load("file", "train", path, encoding="utf-9")
     path.write_bytes("héllo ".encode("utf-16") * 20)
     with pytest.raises(ValueError, match=r"utf-8"):
-        read("file", "train", path)
+        load("file", "train", path)
 
 
 @pytest.mark.parametrize("content", [None, "", "empty folder"])
@@ -210,7 +253,7 @@ def test_nothing_to_read(tmp_path, content):
     elif content is not None:
         path.write_text(content)
     with pytest.raises(ValueError, match=r"must (be a text file|hold text)"):
-        read("file", "train", path)
+        load("file", "train", path)
 
 
 # The real files.
@@ -229,6 +272,6 @@ def test_nothing_to_read(tmp_path, content):
     ],
 )
 def test_real_counts(real_data, name, split, count, symbols):
-    text = read(name, split, real_data / "text")
-    assert len(text.content) == count
-    assert len(set(text.content)) == symbols
+    content = whole(name, split, real_data / "text")
+    assert len(content) == count
+    assert len(set(content)) == symbols

@@ -1,21 +1,25 @@
 """The task end to end, small: from the Python reference to a SavedModel that writes and scores."""
 
 import json
-import re
 import subprocess
 import sys
+from functools import partial
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from datasets.text import read
-from pipelines import cli, exporting, training
-from pipelines.charlm import exported, trainer
+from pipelines import exporting, runs, training
+from pipelines.charlm import client, metrics
 from pipelines.charlm.data import Vocabulary
 from pipelines.charlm.flags import PRESETS, Evaluate, Predict, Train
-from pipelines.charlm.pipeline import PIPELINE, prepare
+from pipelines.charlm.pipeline import PIPELINE, build_model, trainer
+from pipelines.charlm.trainer import TEMPERATURES
+from pipelines.verbs import from_json
+from tests.datasets.text.whole import whole
+from tests.pipelines import verb_checks
 
 SIZES = {
     "limit": 3000,
@@ -29,6 +33,7 @@ SIZES = {
     "sample_length": 10,
     "weight_dropout": 0.1,
 }
+SHIPPED = Path(__file__).parents[3] / "saved_models" / "charlm_shakespeare"
 FLAGS = [f"--{name.replace('_', '-')}={value}" for name, value in SIZES.items()]
 
 # Another process: no import of ours, and the project is not on its path.
@@ -46,21 +51,13 @@ sys.stdout.buffer.write(b"|".join(found["text"].numpy()))
 """
 
 
-def main(*arguments):
-    return cli.main(PIPELINE, [str(argument) for argument in arguments])
+main = partial(verb_checks.main, PIPELINE)
 
 
 @pytest.fixture(scope="module")
-def runs_dir(tmp_path_factory):
+def run(tmp_path_factory):
     """Where one small training ended: the run charlm/demo."""
-    folder = tmp_path_factory.mktemp("runs")
-    assert main("train", *FLAGS, "--runs-dir", folder) == 0
-    return folder
-
-
-@pytest.fixture(scope="module")
-def run(runs_dir):
-    return runs_dir / "charlm" / "demo"
+    return verb_checks.train(PIPELINE, tmp_path_factory.mktemp("folder"), *FLAGS)
 
 
 @pytest.fixture(scope="module")
@@ -88,33 +85,16 @@ def test_a_prompt_is_read_from_its_last_ten_thousand_characters(model):
     assert write(model, ["z" * 5000 + recent[-10_000:]]) == write(model, [recent[-10_000:]])
 
 
-def _history(run):
-    history = json.loads((run / "state.json").read_text())["history"]
-    return {name: series for name, series in history.items() if "seconds" not in name}
-
-
 # What `train` leaves.
 
 
 def test_the_run_folder_has_all_that_made_the_run(run):
-    names = {path.name for path in run.iterdir() if path.name != ".lock"}
-    assert names == {
-        "config.json",
-        "state.json",
-        "checkpoints",
-        "vocabulary.json",
-        "tensorboard",
-        "samples",
-        "metrics.json",
-        "report.html",
-        "saved_model",
-    }
+    verb_checks.check_run_folder(PIPELINE, run)
+    assert {path.name for path in (run / "kept").iterdir()} == {"vocabulary.json", "data.json"}
     samples = json.loads((run / "samples" / "epoch-0002.json").read_text())
-    assert [sample["temperature"] for sample in samples] == list(trainer.TEMPERATURES)
+    assert [sample["temperature"] for sample in samples] == list(TEMPERATURES)
     assert all(len(sample["text"]) == SIZES["sample_length"] for sample in samples)
-    page = (run / "report.html").read_text()
-    assert "epoch-0002" in page
-    assert not re.search(r"(src|href)=[\"']?https?:", page)
+    assert "epoch-0002" in (run / "report.html").read_text()
 
 
 def test_metrics_are_of_the_whole_test_split(run):
@@ -127,22 +107,22 @@ def test_metrics_are_of_the_whole_test_split(run):
 
 
 def test_the_savedmodel_costs_the_text_what_the_trained_model_does(run):
-    task = prepare(Train(**SIZES), run)
-    training.load_best(task.model, run)
-    vocabulary = Vocabulary.from_json(json.loads((run / "vocabulary.json").read_text()))
-    tokens = vocabulary.encode(read("demo", "test", limit=SIZES["limit"]).symbols)[None]
-    log_p, _, _ = task.model.score(tokens, task.model.start(1))
+    vocabulary = Vocabulary.from_json(runs.kept(run, "vocabulary"))
+    model = build_model(Train(**SIZES), vocabulary)
+    training.load_best(model, run)
+    symbols = np.array(list(map(ord, whole("demo", "test", limit=SIZES["limit"]))), np.int32)
+    score = tf.function(lambda tokens: model.score(tokens, model.start(1))[0])
+    log_p = score(vocabulary.encode(symbols)[None])
     found = json.loads((run / "metrics.json").read_text())["metrics"]
     np.testing.assert_allclose(found["nats_per_char"], -np.mean(log_p), rtol=1e-4)
 
 
-def test_evaluate_gives_the_metrics_of_train(run, tmp_path):
-    output = tmp_path / "metrics.json"
-    limit = SIZES["limit"]
-    arguments = ["--model", run / "saved_model", "--limit", limit, "--output", output]
-    assert main("evaluate", *arguments) == 0
-    found = json.loads(output.read_text())["metrics"]
-    assert found == json.loads((run / "metrics.json").read_text())["metrics"]
+def test_evaluate_gives_the_metrics_of_train(run):
+    verb_checks.check_evaluate(PIPELINE, run, "--limit", SIZES["limit"])
+
+
+def test_export_gives_the_run_again(run):
+    verb_checks.check_export(PIPELINE, run, lambda model: write(model, ["The ", ""]))
 
 
 # The SavedModel.
@@ -180,11 +160,11 @@ def test_numbers_out_of_range_are_errors(model, options, message):
 
 
 def test_score_of_a_text_is_that_of_its_pieces_wherever_it_is_cut(model):
-    text = read("demo", "test", limit=700).content
+    text = whole("demo", "test", limit=700)
     bits, characters = score(model, [text])
     assert characters[0] == 700
     for size in (1000, 300, 256, 41):
-        found = exported.total(exported.read(model, exported.chunks_of(text, size)))
+        found = metrics.total(client.read(model, client.chunks_of(text, size)))
         np.testing.assert_allclose(found["bits_per_char"], bits[0], rtol=1e-5)
 
 
@@ -199,8 +179,8 @@ def test_score_of_odd_texts_touches_no_neighbour(model):
 
 
 def test_step_gives_the_probabilities_that_score_counts(model, run):
-    symbols = json.loads((run / "vocabulary.json").read_text())["symbols"]
-    state, nats = exported.first_state(model), 0.0
+    symbols = runs.kept(run, "vocabulary")["symbols"]
+    state, nats = client.first_state(model), 0.0
     features = state.shape[1]
     assert features == 2 * 2 * SIZES["units"]
     first = model.signatures["step"](character=tf.constant([""]), state=tf.zeros([1, features]))
@@ -251,7 +231,7 @@ def test_predict_scores_a_file(run, model, tmp_path, capfd):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--temperature=-1"], "`temperature` must be 0 or more. Got -1.0."),
+        (["--temperature=-1"], "`temperature` must be at least 0. Got -1.0."),
         (["--top-p=0"], "`top_p` must be above 0 and at most 1. Got 0.0."),
         (["--score=gone.txt"], "`--score` must name a file. Not found: gone.txt."),
     ],
@@ -266,78 +246,86 @@ def test_predict_says_what_is_wrong(run, capsys, flags, message):
     [
         ("--epochs=0", "`epochs` must be at least 1. Got 0."),
         ("--time=4000", "The text must have more than `batch_size` x `time`"),
-        ("--dropout=1", "`dropout` must be a number in [0, 1). Got 1.0."),
+        ("--dropout=1", "`dropout` must be at least 0 and below 1. Got 1.0."),
         ("--data-dir=somewhere", "`data_dir` must be None for `demo`"),
     ],
 )
 def test_bad_flags_are_errors_before_work_starts(tmp_path, capsys, flag, message):
-    assert main("train", *FLAGS, "--runs-dir", tmp_path, flag) == 2
-    assert message in capsys.readouterr().err
-    assert not list(tmp_path.rglob("checkpoints"))
+    verb_checks.check_bad_flag(PIPELINE, tmp_path, capsys, flag, message, *FLAGS)
 
 
 # Cut off, and learning.
 
 
-def test_training_that_was_cut_off_ends_as_an_unbroken_one(run, tmp_path, monkeypatch):
-    epoch = trainer.Trainer.epoch
+def test_a_killed_training_ends_as_an_unbroken_one(run, tmp_path):
+    verb_checks.check_killed(PIPELINE, "pipelines.charlm", run, tmp_path, *FLAGS)
+    name = "samples/epoch-0002.json"
+    again = tmp_path / "runs" / "charlm" / "demo"
+    assert (again / name).read_text() == (run / name).read_text()
 
-    def stops(self, number):
-        numbers = epoch(self, number)  # the weights and the carried state have moved on
-        if number == 1:
-            raise KeyboardInterrupt
-        return numbers
+
+def test_training_that_was_cut_off_within_an_epoch_ends_as_an_unbroken_one(
+    run, tmp_path, monkeypatch
+):
+    """The carried states are part of a checkpoint, and the streams go on from its step."""
+    step, call = 5, training._Steps.__call__
 
     def train():
         keras.utils.set_random_seed(0)
-        training.fit(prepare(Train(**SIZES), tmp_path), tmp_path)
+        training.fit(trainer(Train(**SIZES, cache_dir=tmp_path / "cache"), tmp_path), tmp_path)
+
+    def stops(self, done, logs):
+        if self.epoch == 1 and done == step:
+            self._checkpoint(done, logs, self.begun)
+        if self.epoch == 1 and done == step + 2:
+            raise KeyboardInterrupt
+        call(self, done, logs)
 
     with monkeypatch.context() as patch:
-        patch.setattr(trainer.Trainer, "epoch", stops)
+        patch.setattr(training._Steps, "__call__", stops)
         with pytest.raises(KeyboardInterrupt):
             train()
-    assert json.loads((tmp_path / "state.json").read_text())["epochs_done"] == 1
+    state = json.loads((tmp_path / "state.json").read_text())
+    assert (state["epochs_done"], state["partial"]["step"]) == (1, step)
     train()
-    np.testing.assert_equal(_history(tmp_path), _history(run))
-    name = "samples/epoch-0002.json"
-    assert (tmp_path / name).read_text() == (run / name).read_text()
+    again = json.loads((tmp_path / "state.json").read_text())["history"]
+    for name, series in verb_checks.outcome(run)["history"].items():
+        np.testing.assert_allclose(again[name], series, rtol=1e-6, err_msg=name)
 
 
 def test_it_learns_more_than_how_often_each_character_is(tmp_path):
     """Below 3.8 bits on dev after 8 passes over 20,000 characters; their frequencies give 4.5."""
     keras.utils.set_random_seed(0)
     flags = Train(limit=20_000, units=48, embedding_units=16, epochs=8, batch_size=16, time=32)
-    flags = Train(**{**vars(flags), "learning_rate": 1e-2, "sample_length": 0, "dropout": 0.0})
-    task = prepare(flags, tmp_path)
-    task.begin(0)
+    more = {"learning_rate": 1e-2, "sample_length": 0, "dropout": 0.0, "cache_dir": tmp_path / "c"}
+    task = trainer(Train(**{**vars(flags), **more}), tmp_path)
     before = task.validate()["bits_per_char"]
-    for epoch in range(flags.epochs):
-        task.train_epoch(epoch)
-    found = task.validate()
-    counts = np.unique(read("demo", "dev", limit=20_000).symbols, return_counts=True)[1]
+    training.fit(task, tmp_path)
+    metrics = task.validate()
+    counts = np.unique(list(whole("demo", "dev", limit=20_000)), return_counts=True)[1]
     frequencies = -np.sum(counts / counts.sum() * np.log2(counts / counts.sum()))
     assert before > 6
     assert 4.3 < frequencies < 5
-    assert found["bits_per_char"] < 3.8
-    np.testing.assert_allclose(found["loss"], found["bits_per_char"] * np.log(2))
+    assert metrics["bits_per_char"] < 3.8
+    np.testing.assert_allclose(metrics["loss"], metrics["bits_per_char"] * np.log(2))
 
 
-def test_validation_is_the_cost_of_each_piece_from_its_start(tmp_path):
-    flags = Train(**{**SIZES, "limit": 1500})
-    task = prepare(flags, tmp_path)
-    found = task.validate()
-    vocabulary = json.loads((tmp_path / "vocabulary.json").read_text())["symbols"]
-    numbers = np.array(
-        [
-            1 + vocabulary.index(s) if s in vocabulary else 0
-            for s in read("demo", "dev", limit=1500).symbols
-        ]
-    )
-    nats = 0.0
-    for start in range(0, 1500, 96):  # 1500 in 16 pieces, each a multiple of 32
-        piece = numbers[None, start : start + 96].astype("int32")
-        nats -= float(np.sum(task.model.score(piece, task.model.start(1))[0]))
-    np.testing.assert_allclose(found["loss"], nats / 1500, rtol=1e-5)
+def test_a_text_that_changed_is_no_longer_the_runs(tmp_path, capsys):
+    text = tmp_path / "own.txt"
+    flags = ["--dataset=file", "--data-dir", text, "--layers=1", "--min-count=1", *FLAGS[1:]]
+    flags += ["--runs-dir", tmp_path, "--cache-dir", tmp_path / "cache", "--time=8"]
+    text.write_text("A cat sat. " * 300)
+    assert main("train", *flags) == 0
+    (tmp_path / "charlm" / "file" / "metrics.json").unlink()
+    text.write_text("A cat sat. " * 200 + "A sat cat. " * 100)
+    assert main("train", *flags) == 2
+    assert "The data must be those that" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*/assets.extra/run.json")), ids=str)
+def test_flags_of_the_shipped_models_are_read(path):
+    flags = from_json(PIPELINE, json.loads(path.read_text())["flags"])
+    assert (flags.dataset, flags.units, flags.layers) == ("tiny_shakespeare", 512, 2)
 
 
 def test_models_are_named_by_their_text():

@@ -7,7 +7,8 @@ import pytest
 
 from pipelines import cli, training
 from pipelines.charlm.flags import Train
-from pipelines.charlm.pipeline import PIPELINE, prepare
+from pipelines.charlm.pipeline import PIPELINE, trainer
+from pipelines.runs import kept
 
 SIZES = {
     "units": 6,
@@ -24,11 +25,15 @@ def main(*arguments):
     return cli.main(PIPELINE, [str(argument) for argument in arguments])
 
 
+def train(runs_dir, *arguments):
+    return main("train", "--runs-dir", runs_dir, "--cache-dir", runs_dir / "cache", *arguments)
+
+
 @pytest.fixture(scope="module")
 def runs_dir(tmp_path_factory):
     """Where one small training ended: the run charlm/demo."""
     folder = tmp_path_factory.mktemp("runs")
-    assert main("train", *FLAGS, "--limit=3000", "--runs-dir", folder) == 0
+    assert train(folder, *FLAGS, "--limit=3000") == 0
     return folder
 
 
@@ -46,36 +51,40 @@ def best_of(run):
         return {name.split("/", 2)[2]: arrays[name] for name in arrays.files}
 
 
-def test_it_begins_where_the_other_ended(runs_dir, tmp_path):
+@pytest.fixture
+def flags(runs_dir, tmp_path):
+    cache = tmp_path / "cache"
+    return Train(**SIZES, limit=3000, pretrained="demo", runs_dir=runs_dir, cache_dir=cache)
+
+
+def test_it_begins_where_the_other_ended(runs_dir, flags, tmp_path):
     other = runs_dir / "charlm" / "demo"
-    flags = Train(**SIZES, limit=3000, pretrained="demo", runs_dir=runs_dir)
-    task = prepare(flags, tmp_path)
+    begun = trainer(flags, tmp_path)
     before = best_of(other)
-    for variable in task.model.trainable_variables:
+    for variable in begun.model.trainable_variables:
         np.testing.assert_array_equal(variable.numpy(), before[variable.path])
-    found = task.validate()["bits_per_char"]
+    bits = begun.validate()["bits_per_char"]
     history = json.loads((other / "state.json").read_text())["history"]
-    np.testing.assert_allclose(found, history["val_bits_per_char"][0], rtol=1e-6)
+    np.testing.assert_allclose(bits, history["val_bits_per_char"][0], rtol=1e-6)
 
 
-def test_it_goes_on_from_its_own_checkpoint(runs_dir, tmp_path):
-    flags = Train(**SIZES, limit=3000, pretrained="demo", runs_dir=runs_dir)
-    training.fit(prepare(flags, tmp_path), tmp_path)
-    task = prepare(flags, tmp_path)
-    training.resume(task, tmp_path)
+def test_it_goes_on_from_its_own_checkpoint(flags, tmp_path):
+    training.fit(trainer(flags, tmp_path), tmp_path)
+    again = trainer(flags, tmp_path)
+    training.resume(again, tmp_path)
     with np.load(tmp_path / "checkpoints" / "epoch-0001.npz") as arrays:
         ours = [arrays[name] for name in sorted(arrays.files) if name.startswith("model/")]
-    for variable, value in zip(task.model.variables, ours, strict=True):
+    for variable, value in zip(again.model.variables, ours, strict=True):
         np.testing.assert_array_equal(variable.numpy(), value)
 
 
 def test_own_text_is_read_with_the_vocabulary_of_the_weights(runs_dir, own_text, capsys):
     other = runs_dir / "charlm" / "demo"
     flags = ["--dataset=file", "--data-dir", own_text, "--layers=1", "--run=own"]
-    flags += ["--pretrained", other, "--runs-dir", runs_dir, *FLAGS, "--batch-size=3"]
-    assert main("train", *flags) == 0  # with other batches, and the preset's dropout of weights
-    vocabulary = json.loads((runs_dir / "charlm" / "own" / "vocabulary.json").read_text())
-    assert vocabulary == json.loads((other / "vocabulary.json").read_text())
+    flags += ["--pretrained", other, *FLAGS, "--batch-size=3"]
+    assert train(runs_dir, *flags) == 0  # with other batches, and the preset's dropout of weights
+    vocabulary = kept(runs_dir / "charlm" / "own", "vocabulary")
+    assert vocabulary == kept(other, "vocabulary")
     assert ord("\u00e9") not in vocabulary["symbols"]
     unknown = int(capsys.readouterr().out.split(" of dev unknown")[0].split()[-1])
     assert unknown == 10  # 190 characters of dev, one in 19
@@ -92,13 +101,12 @@ def test_own_text_is_read_with_the_vocabulary_of_the_weights(runs_dir, own_text,
     ],
 )
 def test_another_model_is_an_error(runs_dir, capsys, flags, message):
-    flags = ["--run=other", "--limit=3000", "--runs-dir", runs_dir, *flags]
-    assert main("train", *FLAGS, *flags) == 2
+    assert train(runs_dir, *FLAGS, "--run=other", "--limit=3000", *flags) == 2
     assert message in capsys.readouterr().err
     assert not (runs_dir / "charlm" / "other" / "checkpoints").exists()
 
 
 def test_bytes_are_not_characters(runs_dir, own_text, capsys):
     flags = ["--dataset=file", "--data-dir", own_text, "--layers=1", "--unit=byte", "--run=bytes"]
-    assert main("train", *flags, *FLAGS, "--pretrained=demo", "--runs-dir", runs_dir) == 2
+    assert train(runs_dir, *flags, *FLAGS, "--pretrained=demo") == 2
     assert "must name a run that reads bytes" in capsys.readouterr().err

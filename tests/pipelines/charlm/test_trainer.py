@@ -1,55 +1,110 @@
-"""An epoch's streams: which of them begin anew, and where."""
+"""What an epoch is made of, what the model makes of it, and how it is validated."""
 
 from dataclasses import replace
 
+import keras
 import numpy as np
+import pytest
 from keras import ops
 
-from pipelines.charlm.data import UNKNOWN, Vocabulary
+from pipelines import distribution
+from pipelines.charlm.data import UNKNOWN
 from pipelines.charlm.flags import PRESETS
 from pipelines.charlm.trainer import Trainer
+from pipelines.store import Column, Store
 from zoo.models.char_lm import CharLM
 
 ROWS, TIME, STEPS = 8, 4, 20
+FLAGS = replace(PRESETS["demo"], batch_size=ROWS, time=TIME, restarts=0.25, dropout=0.0)
 
 
-def begun(monkeypatch, restarts):
-    """What an epoch reads: the rows that begin anew `<bool>[steps, rows]`, by the symbol before a
-    text and by the state that the model was given."""
-    flags = replace(PRESETS["demo"], batch_size=ROWS, time=TIME, restarts=restarts)
-    model = CharLM(4, units=2, embedding_units=2, batch_size=ROWS)
+def store(numbers):
+    return Store({"numbers": Column(np.asarray(numbers), None)})
+
+
+def make_trainer(numbers, **flags):
+    model = CharLM(1 + int(max(numbers)), units=2, embedding_units=2, batch_size=ROWS)
     model.build()
-    numbers = np.random.default_rng(0).integers(1, 4, ROWS * TIME * STEPS + 1).astype("int32")
-    trainer = Trainer(flags, model, numbers, Vocabulary("character", (97, 98, 99)))
-    by_symbol, by_state = [], []
-
-    def train_on_batch(inputs, targets):
-        by_symbol.append(inputs[:, 0] == UNKNOWN)
-        states = np.concatenate([ops.convert_to_numpy(state) for state in model.carried], axis=1)
-        by_state.append(np.all(states == 0, axis=1))
-        for variable in model.carried:
-            variable.assign(np.ones(variable.shape))
-        return 0.0
-
-    monkeypatch.setattr(model, "train_on_batch", train_on_batch)
-    trainer.epoch(0)
-    np.testing.assert_array_equal(by_symbol, by_state)
-    return np.array(by_symbol)
+    dev = np.random.default_rng(1).integers(0, 3, 150)
+    return Trainer(replace(FLAGS, **flags), model, store(numbers), store(dev))
 
 
-def test_without_restarts_all_streams_begin_once(monkeypatch):
-    anew = begun(monkeypatch, 0.0)
-    assert anew.shape == (STEPS, ROWS)
-    assert anew[0].all()
-    assert not anew[1:].any()
+@pytest.fixture(scope="module")
+def trainer():
+    numbers = np.random.default_rng(0).integers(1, 4, ROWS * TIME * STEPS + 1)
+    return make_trainer(numbers.astype(np.uint8))
 
 
-def test_restarts_are_a_share_of_the_streams_and_the_same_each_time(monkeypatch):
-    anew = begun(monkeypatch, 0.25)
-    assert anew[0].all()
-    assert 0.1 < anew[1:].mean() < 0.4
-    np.testing.assert_array_equal(anew, begun(monkeypatch, 0.25))
+def batches(trainer, *arguments):
+    return list(trainer.dataset(*arguments).as_numpy_iterator())
 
 
-def test_all_streams_may_begin_anew_at_each_step(monkeypatch):
-    assert begun(monkeypatch, 1.0).all()
+def test_each_symbol_counts_once_an_epoch():
+    trainer = make_trainer(np.arange(ROWS * TIME * STEPS + 9, dtype=np.uint16))
+    for epoch in range(2):
+        elements = batches(trainer, epoch)
+        assert len(elements) == trainer.steps(epoch) == STEPS
+        targets = np.sort(np.concatenate([targets.ravel() for _, targets in elements]))
+        np.testing.assert_array_equal(np.diff(targets), 1)
+        assert len(targets) == ROWS * TIME * STEPS
+
+
+def test_an_epoch_goes_on_from_any_step(trainer):
+    whole = batches(trainer, 1)
+    for (inputs, targets), (later, following) in zip(
+        whole[7:], batches(trainer, 1, 7), strict=True
+    ):
+        np.testing.assert_array_equal(targets, following)
+        for name in ("tokens", "begins"):
+            np.testing.assert_array_equal(inputs[name], later[name])
+
+
+def test_a_process_gives_its_own_rows(trainer, monkeypatch):
+    whole = batches(trainer, 0)
+    monkeypatch.setattr(distribution, "rows", lambda size: slice(size // 2, size))
+    for (inputs, targets), (part, own) in zip(whole, batches(trainer, 0), strict=True):
+        np.testing.assert_array_equal(targets[ROWS // 2 :], own)
+        np.testing.assert_array_equal(inputs["tokens"][ROWS // 2 :], part["tokens"])
+        np.testing.assert_array_equal(inputs["begins"][ROWS // 2 :], part["begins"])
+
+
+def test_a_fitted_epoch_carries_states_over_the_streams_and_begins_them_anew(trainer):
+    """With a learning rate of nearly 0 the weights stay: states can be worked out from them."""
+    trainer.flags = replace(trainer.flags, learning_rate=1e-12)
+    trainer.compile("train")
+    model = trainer.model
+    for variable in model.carried:
+        variable.assign(np.ones(variable.shape))  # what an epoch before may have left
+    model.fit(trainer.dataset(0), steps_per_epoch=STEPS, shuffle=False, verbose=0)
+    states = model.initial_states(ROWS)
+    for inputs, _ in batches(trainer, 0):
+        tokens, begins = inputs["tokens"].copy(), inputs["begins"]
+        tokens[begins, 0] = UNKNOWN
+        states = [ops.where(begins[:, None], 0.0, state) for state in states]
+        _, states = model.unroll(tokens, states)
+    for variable, state in zip(model.carried, states, strict=True):
+        np.testing.assert_allclose(variable, state, atol=1e-5)
+
+
+def test_validation_is_the_cost_of_each_piece_from_its_start(trainer):
+    model, dev = trainer.model, trainer.dev.astype(np.int32)
+    metrics = trainer.validate()
+    nats, hits = 0.0, 0
+    for start in range(0, 150, 12):  # 150 in 16 pieces, each a multiple of 4
+        log_p, hit, _ = model.score(dev[None, start : start + 12], model.start(1))
+        nats -= float(np.sum(log_p))
+        hits += int(np.sum(hit))
+    np.testing.assert_allclose(metrics["loss"], nats / 150, rtol=1e-5)
+    np.testing.assert_allclose(metrics["bits_per_char"], nats / 150 / np.log(2), rtol=1e-5)
+    assert metrics["accuracy"] == hits / 150
+    assert metrics["log_likelihood"] == -metrics["loss"]
+
+
+def test_compiled_with_xla_where_it_is_asked_for(trainer):
+    trainer.flags = replace(trainer.flags, jit_compile=True)
+    trainer.compile("train")
+    assert trainer.model.jit_compile
+    trainer.flags = replace(trainer.flags, jit_compile=False)
+    trainer.compile("train")
+    assert trainer.model.jit_compile is False
+    assert isinstance(trainer.model.optimizer, keras.optimizers.AdamW)

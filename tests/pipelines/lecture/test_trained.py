@@ -14,17 +14,22 @@ from zoo.models.char_lm import CharLM
 WORDS = ["<padding>", "<unknown>", "a", "film", "!"]
 
 
+def write_files(folder, model, vocabulary, config):
+    """A run folder as `pipelines.training` leaves it."""
+    saved = runs.save_variables(folder / "checkpoints" / "w.npz", {"model": model.variables})
+    state = {"version": runs.VERSION, "best": [{"file": "w.npz", "sha256": saved}]}
+    for name, value in (("state", state), ("kept/vocabulary", vocabulary), ("config", config)):
+        runs.write_json(folder / f"{name}.json", value)
+
+
 def write_run(folder, vocabulary, config, width=4):
-    """A run folder as `pipelines.training` leaves it; returns the LSTM that is in it."""
+    """A run folder; returns the LSTM that is in it."""
     size = len(vocabulary) if isinstance(vocabulary, list) else len(vocabulary["symbols"]) + 1
     tokens = keras.Input((None,), dtype="int32")
     embedding = keras.layers.Embedding(size, width, name="embedding")
     lstm = LSTM(3, return_sequences=True, name="forwards_1")
     model = keras.Model(tokens, lstm(ConstantFeature()(embedding(tokens))))
-    saved = runs.save_variables(folder / "checkpoints" / "w.npz", {"model": model.variables})
-    state = {"best": [{"file": "w.npz", "sha256": saved}]}
-    for name, value in (("state", state), ("vocabulary", vocabulary), ("config", config)):
-        runs.write_json(folder / f"{name}.json", value)
+    write_files(folder, model, vocabulary, config)
     return model
 
 
@@ -58,10 +63,7 @@ def test_one_hot_symbols_need_no_embedding(tmp_path):
     folder = tmp_path / "charlm" / "some"
     lstm = LSTM(3)
     lstm.build((None, None, 4))  # three symbols, the unknown one among them, and the constant
-    saved = runs.save_variables(folder / "checkpoints" / "w.npz", {"model": lstm.variables})
-    runs.write_json(folder / "state.json", {"best": [{"file": "w.npz", "sha256": saved}]})
-    runs.write_json(folder / "config.json", {"cell": "lstm"})
-    runs.write_json(folder / "vocabulary.json", {"unit": "character", "symbols": [97, 98]})
+    write_files(folder, lstm, {"unit": "character", "symbols": [97, 98]}, {"cell": "lstm"})
     np.testing.assert_array_equal(read_run(folder, "ba").x, [[0, 0, 1, 1], [0, 1, 0, 1]])
 
 
@@ -72,11 +74,8 @@ def test_a_centred_character_model_is_read_with_the_weights_that_it_computes_wit
     folder = tmp_path / "charlm" / "some"
     model = CharLM(3, units=3, embedding_units=4, constant_feature=constant, batch_size=2)
     model.build()
-    saved = runs.save_variables(folder / "checkpoints" / "w.npz", {"model": model.variables})
     config = {"cell": "lstm", "centred": True, "constant_feature": constant}
-    runs.write_json(folder / "state.json", {"best": [{"file": "w.npz", "sha256": saved}]})
-    runs.write_json(folder / "config.json", config)
-    runs.write_json(folder / "vocabulary.json", {"unit": "character", "symbols": [97, 98]})
+    write_files(folder, model, {"unit": "character", "symbols": [97, 98]}, config)
     reading = read_run(folder, "abba")
     x = model.embedding(np.array([[1, 2, 2, 1]]))
     x = model.constant(x) if constant else x
@@ -105,6 +104,11 @@ def test_what_is_no_such_run_is_refused(tmp_path):
         read_run(folder, "a")
     write_run(folder, WORDS, {"cell": "lstm", "pairs": 9})
     with pytest.raises(ValueError, match=r"must read single words alone. Got --pairs 9"):
+        read_run(folder, "a")
+    folder = tmp_path / "sentiment" / "old"
+    write_run(folder, WORDS, {"cell": "lstm"})
+    runs.write_json(folder / "state.json", {"best": []})
+    with pytest.raises(ValueError, match=r"Got one of version 0.1"):
         read_run(folder, "a")
     folder = tmp_path / "sentiment" / "empty"
     write_run(folder, WORDS, {"cell": "lstm"})

@@ -4,21 +4,15 @@ import codecs
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from pipelines.charlm.metrics import Cost
+
 CHUNK = 4096  # characters handed to the model at once
 PIECE = 16  # characters written between two looks at the terminal
-
-
-class Cost(NamedTuple):
-    """What a piece of text cost."""
-
-    characters: int
-    nats: float
-    hits: int
 
 
 def unit_of(model: Any) -> str:
@@ -42,29 +36,28 @@ def read(model: Any, chunks: Iterable[bytes]) -> Iterator[Cost]:
     """
     state = first_state(model)
     for chunk in chunks:
-        found = model.signatures["read"](text=tf.constant([chunk]), state=state)
-        state = found["state"]
-        numbers = (found[name].numpy()[0] for name in ("characters", "nats", "hits"))
+        answer = model.signatures["read"](text=tf.constant([chunk]), state=state)
+        state = answer["state"]
+        numbers = (answer[name].numpy()[0] for name in ("characters", "nats", "hits"))
         yield Cost(*(number.item() for number in numbers))
 
 
-def total(costs: Iterable[Cost]) -> dict[str, float]:
-    """The metrics of a text: bits and nats per character, accuracy, characters."""
-    found = np.array([list(cost) for cost in costs], np.float64).reshape(-1, 3).sum(axis=0)
-    characters, nats, hits = found / np.array([1, max(found[0], 1), max(found[0], 1)])
-    return {
-        "bits_per_char": nats / np.log(2),
-        "nats_per_char": nats,
-        "accuracy": hits,
-        "characters": characters,
-    }
+def content_of(symbols: np.ndarray, unit: str) -> str | bytes:
+    """Code points, or values of bytes, as the text that they are: `<int32>[symbols]`."""
+    if unit == "byte":
+        return symbols.astype(np.uint8).tobytes()
+    return symbols.astype("<u4").tobytes().decode("utf-32-le")
+
+
+def as_bytes(content: str | bytes) -> bytes:
+    """A text as the model takes it."""
+    return content if isinstance(content, bytes) else content.encode()
 
 
 def chunks_of(content: str | bytes, size: int = CHUNK) -> Iterator[bytes]:
     """A text in pieces of `size` symbols, as the model takes them."""
     for start in range(0, len(content), size):
-        piece = content[start : start + size]
-        yield piece if isinstance(piece, bytes) else piece.encode()
+        yield as_bytes(content[start : start + size])
 
 
 def chunks_of_file(path: Path, unit: str, size: int = CHUNK) -> Iterator[bytes]:
@@ -97,11 +90,11 @@ def stream(
 
     The pieces together are what `serving_default` writes in one call with the same seed.
     """
-    begin = model.signatures["read"](text=tf.constant([prompt]), state=first_state(model))
-    state = begin["state"]
+    answer = model.signatures["read"](text=tf.constant([prompt]), state=first_state(model))
+    state = answer["state"]
     decoder = codecs.getincrementaldecoder("utf-8")("replace")  # of bytes: a character may be cut
     for place in range(0, length, PIECE):
-        found = model.signatures["write"](
+        answer = model.signatures["write"](
             state=state,
             length=tf.constant(min(PIECE, length - place)),
             temperature=tf.constant(temperature, tf.float32),
@@ -110,16 +103,16 @@ def stream(
             seed=tf.constant(seed),
             place=tf.constant(place),
         )
-        state = found["state"]
-        yield decoder.decode(found["text"].numpy()[0])
+        state = answer["state"]
+        yield decoder.decode(answer["text"].numpy()[0])
     yield decoder.decode(b"", final=True)
 
 
 def states_along(model: Any, text: str | bytes) -> np.ndarray:
     """The state after each symbol of a text, `<float32>[symbols, features]`."""
-    state, found = first_state(model), []
+    state, states = first_state(model), []
     step = model.signatures["step"]
     for symbol in chunks_of(text, 1):
         state = step(character=tf.constant([symbol]), state=state)["state"]
-        found.append(state.numpy()[0])
-    return np.stack(found)
+        states.append(state.numpy()[0])
+    return np.stack(states)

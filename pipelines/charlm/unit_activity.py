@@ -37,7 +37,7 @@ def telling_units(content: str | bytes, states: np.ndarray) -> list[Unit]:
     """
     text = content.decode("latin-1") if isinstance(content, bytes) else content
     half = len(text) // 2
-    found = []
+    units = []
     for name, measure in PROPERTIES.items():
         values = np.array(list(measure(text)), np.float64)
         if not (_varies(values[:half]) and _varies(values[half:])):
@@ -45,8 +45,8 @@ def telling_units(content: str | bytes, states: np.ndarray) -> list[Unit]:
         number = int(np.argmax(np.abs(_correlations(values[:half], states[:half]))))
         (correlation,) = _correlations(values[half:], states[half:, number : number + 1])
         activity = states[half:, number]
-        found.append(Unit(name, number, float(correlation), text[half:], activity))
-    return sorted(found, key=lambda unit: -abs(unit.correlation))
+        units.append(Unit(name, number, float(correlation), text[half:], activity))
+    return sorted(units, key=lambda unit: -abs(unit.correlation))
 
 
 def _varies(values: np.ndarray) -> bool:

@@ -10,16 +10,19 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from pipelines.sentiment.batches import pad
-from pipelines.sentiment.predicting import heat_line
-from pipelines.sentiment.serving import positive_of, sentiment_export
 
 from pipelines.exporting import WARMUP, write_saved_model
-from pipelines.sentiment import tokens
+from pipelines.sentiment import data
+from pipelines.sentiment.flags import Train
+from pipelines.sentiment.pipeline import heat_line
+from pipelines.sentiment.signatures import positive_of, sentiment_export
+from pipelines.store import padded
+from tests.pipelines.sentiment.small import records_of
 from zoo.models.sentiment import SentimentClassifier
 
-VOCABULARY = [*tokens.SPECIAL, "the", "film", "was", "not", "good", "bad", "!!", "🙂", "."]
+VOCABULARY = [*data.SPECIAL, "the", "film", "was", "not", "good", "bad", "!!", "🙂", "."]
 LABELS = ["negative", "positive"]
+FLAGS = {"max_length": 8, "cut": "both"}
 ENDS = (2, 6)
 TEMPERATURE = 1.7
 TEXTS = [
@@ -31,6 +34,7 @@ TEXTS = [
     "café \ud83d 非常",
 ]
 ENCODED = [*(text.encode("utf-8", "surrogatepass") for text in TEXTS), b"good \xff\xc3", b"\x00"]
+EMPTY = {1, 4, 7}  # places of the texts without words
 
 # The other process: no import of ours, and the project is not on its path.
 CLIENT = """
@@ -111,10 +115,13 @@ def answers(exported, tmp_path_factory) -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def rows() -> list[np.ndarray]:
-    """The texts' numbers as training has them."""
-    texts = [*TEXTS, "good ��", "\x00"]
-    return [tokens.cut_row(row, *ENDS) for row in tokens.encode(texts, VOCABULARY)]
+def rows(tmp_path_factory) -> list[np.ndarray]:
+    """The texts' numbers as training has them; it leaves out those without words."""
+    flags = Train(**FLAGS, cache_dir=tmp_path_factory.mktemp("cache"))
+    store = data.encode_split(flags, "train", records_of(ENCODED), VOCABULARY, {})
+    kept = iter([store.row("tokens", record).astype(np.int32) for record in range(len(store))])
+    assert len(store) == len(ENCODED) - len(EMPTY)
+    return [np.zeros(0, np.int32) if i in EMPTY else next(kept) for i in range(len(ENCODED))]
 
 
 def probabilities_of(model, row):
@@ -126,10 +133,9 @@ def probabilities_of(model, row):
 def test_graph_reads_what_training_reads(answers, rows):
     for spelt, row in zip(answers["words/all/words"], rows, strict=True):
         words = [word.decode() for word in spelt if word]
-        numbers = [VOCABULARY.index(w) if w in VOCABULARY else tokens.UNKNOWN for w in words]
+        numbers = [VOCABULARY.index(w) if w in VOCABULARY else data.UNKNOWN for w in words]
         assert numbers == row.tolist()
     assert len(rows[3]) == 8  # cut
-    assert [len(rows[i]) for i in (1, 4, 7)] == [0, 0, 0]
 
 
 def test_equals_the_keras_model(exported, answers, rows):
@@ -156,10 +162,10 @@ def test_contributions_are_what_the_log_odds_lose(exported, answers, rows):
         assert not found[len(row) :].any()
         for place in range(len(row)):
             without = row.copy()
-            without[place] = tokens.UNKNOWN
+            without[place] = data.UNKNOWN
             expected = log_odds(row) - log_odds(without)
             np.testing.assert_allclose(found[place], expected, rtol=1e-3, atol=1e-4)
-    unknown = [list(row).index(tokens.UNKNOWN) for row in rows if tokens.UNKNOWN in row]
+    unknown = [list(row).index(data.UNKNOWN) for row in rows if data.UNKNOWN in row]
     assert unknown  # and an unknown word moves nothing
     assert np.abs(answers["words/all/contributions"]).max() > 0.1
 
@@ -220,8 +226,7 @@ def test_three_labels_have_the_probability_of_the_likeliest_as_score(tmp_path):
     texts = tf.constant(["the film", "", "good !!"])
     found = export.signatures["serving_default"](text=texts)
     moved = export.signatures["words"](text=texts)
-    rows = tokens.encode(["the film", "good !!"], VOCABULARY)
-    logits = np.asarray(model(pad(rows, 2)), "float64")
+    logits = np.asarray(model(padded([[2, 3], [6, 8]], 2)), "float64")
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(found["score"].numpy()[[0, 2]], expected.max(axis=1), rtol=1e-3)
     best = expected.argmax(axis=1)

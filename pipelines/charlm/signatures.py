@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.charlm.data import Vocabulary
+from pipelines.contract import Export
 from pipelines.exporting import signatures_of, stored_in_half
-from pipelines.verbs import Export
 from zoo.models.char_lm import CharLM
 
 WINDOW = 256  # characters read at once
@@ -20,8 +20,7 @@ class Texts:
     """Strings <-> numbers of a vocabulary, in TensorFlow's core string operations."""
 
     def __init__(self, vocabulary: Vocabulary):
-        self.unit = vocabulary.unit
-        self.known = tf.constant(vocabulary.symbols, tf.int32)
+        self.vocabulary = vocabulary
         self.strings = tf.constant(vocabulary.strings())
 
     def encode(self, text: Tensor) -> tf.RaggedTensor:
@@ -29,15 +28,10 @@ class Texts:
 
         What is not UTF-8 is read as U+FFFD, one for each broken piece.
         """
-        encoding = "UTF-8" if self.unit == "character" else "ISO-8859-1"  # a byte each
+        # In ISO-8859-1 a byte is a symbol of its own.
+        encoding = "UTF-8" if self.vocabulary.unit == "character" else "ISO-8859-1"
         symbols = tf.strings.unicode_decode(text, encoding, errors="replace")
-
-        def numbers(values):
-            places = tf.searchsorted(self.known, values)
-            found = tf.gather(self.known, tf.minimum(places, tf.size(self.known) - 1))
-            return tf.where(found == values, places + 1, 0)
-
-        return tf.ragged.map_flat_values(numbers, symbols)
+        return tf.ragged.map_flat_values(self.vocabulary.encode, symbols)
 
     def decode(self, numbers: Tensor) -> Tensor:
         """`<int32>[batch, time]` -> `<string>[batch]`."""
@@ -107,14 +101,14 @@ class Signatures:
         recent = self.texts.encode(prompt)[:, -LONGEST:]
         with self.scope():
             _, _, states = read_on(self.model, recent, self.model.start(tf.size(prompt)))
-            found, _ = self.model.write(states, length, seed=seed, temperature=temperature)
-        return {"text": self.texts.decode(found)}
+            written, _ = self.model.write(states, length, seed=seed, temperature=temperature)
+        return {"text": self.texts.decode(written)}
 
     def score(self, text):
-        read = self.texts.encode(text)
+        numbers = self.texts.encode(text)
         with self.scope():
-            nats, _, _ = read_on(self.model, read, self.model.start(tf.size(text)))
-        count = tf.cast(read.row_lengths(), tf.int32)
+            nats, _, _ = read_on(self.model, numbers, self.model.start(tf.size(text)))
+        count = tf.cast(numbers.row_lengths(), tf.int32)
         bits = nats / tf.math.log(2.0) / tf.cast(tf.maximum(count, 1), tf.float32)
         return {"bits_per_char": bits, "characters": count}
 
@@ -126,11 +120,11 @@ class Signatures:
         return {"probabilities": probabilities, "state": self.layout.join(states)}
 
     def read(self, text, state):
-        encoded = self.texts.encode(text)
+        numbers = self.texts.encode(text)
         with self.scope():
             states = self.layout.split_for(text, state)
-            nats, hits, states = read_on(self.model, encoded, states)
-        count = tf.cast(encoded.row_lengths(), tf.int32)
+            nats, hits, states = read_on(self.model, numbers, states)
+        count = tf.cast(numbers.row_lengths(), tf.int32)
         state = self.layout.join(states)
         return {"nats": nats, "hits": hits, "characters": count, "state": state}
 
@@ -138,10 +132,10 @@ class Signatures:
         length = _checked_length(length, temperature, top_k, top_p)
         drawing = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
         with self.scope():
-            found, states = self.model.write(
+            written, states = self.model.write(
                 self.layout.split(state), length, seed=seed, place=place, **drawing
             )
-        return {"text": self.texts.decode(found), "state": self.layout.join(states)}
+        return {"text": self.texts.decode(written), "state": self.layout.join(states)}
 
 
 def char_export(model: CharLM, vocabulary: Vocabulary, vocabulary_file: Path) -> Export:
