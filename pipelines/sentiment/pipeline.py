@@ -39,10 +39,10 @@ def classifier(flags: Train, words: int, classes: int) -> SentimentClassifier:
     Raises:
         ValueError: a flag is not what the model takes.
     """
-    sizes = {"vocabulary_size": words, "classes": classes}
-    return SentimentClassifier(
-        name="sentiment", **arguments_of(SentimentClassifier, flags, **sizes)
+    arguments = arguments_of(
+        SentimentClassifier, flags, vocabulary_size=words, classes=classes, name="sentiment"
     )
+    return SentimentClassifier(**arguments)
 
 
 def trainer(flags: Train, run: Path) -> Trainer:

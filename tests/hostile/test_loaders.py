@@ -9,7 +9,7 @@ import pytest
 
 from datasets import translation
 from datasets.captioning import coco_captions, flickr8k, folder
-from datasets.captioning.images import check_image
+from datasets.images import check_image
 from datasets.text import files as text_files
 from datasets.translation import files as translation_files
 from tests.datasets.sentiment import collected

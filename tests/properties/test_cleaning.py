@@ -9,7 +9,7 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datasets.captioning import checks
+from datasets.captioning.faults import CAPTION_FAULTS, Faults, clean_captions, printable
 from datasets.sentiment import CLEANING, clean, delimited
 from datasets.sentiment.cleaning import is_blank, share_of, words
 from datasets.text import files
@@ -114,10 +114,10 @@ def test_split_of_a_source_forgets_its_white_space(text):
 
 @given(st.lists(st.tuples(st.sampled_from(["a", "b", "\udcff"]), any_texts), max_size=8))
 def test_captions_are_kept_or_told(raw):
-    faults = checks.Faults()
-    found = checks.clean_captions(raw, faults)
+    faults = Faults()
+    found = clean_captions(raw, faults)
     kept = [caption for captions in found.values() for caption in captions]
-    assert len(kept) + faults.count(*checks.CAPTION_FAULTS) == len(raw)
+    assert len(kept) + faults.count(*CAPTION_FAULTS) == len(raw)
     assert all(map(is_unicode, kept))
     assert all(kept)
     faults.summary().encode()  # whatever the names, the message can be printed
@@ -181,4 +181,4 @@ def test_parts_make_up_the_whole(content, shares, size):
 
 @given(escaped)
 def test_messages_can_be_printed_whatever_the_name(name):
-    assert len(checks.printable(name).encode()) > 0
+    assert len(printable(name).encode()) > 0

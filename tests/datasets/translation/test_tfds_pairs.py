@@ -4,8 +4,8 @@ import builtins
 
 import pytest
 
-from datasets.translation import read
-from datasets.translation.prepared import ted_config
+from datasets.translation.tfds_pairs import ted_config
+from tests.datasets.translation.records import read
 
 COUNTS = {"train": 3, "validation": 2, "test": 1}
 

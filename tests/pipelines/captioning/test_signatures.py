@@ -13,10 +13,10 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from datasets.captioning.images import decode_batch
 from pipelines.captioning.data import END, PAD, SPECIAL, START, UNKNOWN
-from pipelines.captioning.serving import caption_export
+from pipelines.captioning.signatures import caption_export
 from pipelines.exporting import WARMUP, write_saved_model
+from pipelines.images import decode_batch
 from zoo.decoding import Decoded
 from zoo.encoders import build_encoder
 from zoo.models.captioner import Captioner

@@ -6,7 +6,19 @@ import logging
 import pytest
 from PIL import Image
 
-from datasets.captioning import checks
+from datasets.captioning.faults import (
+    CORRUPT,
+    EMPTY,
+    MISSING,
+    NO_CAPTION,
+    NOT_UTF8,
+    REPEATED,
+    Faults,
+    clean_captions,
+    printable,
+    settle,
+    usable_images,
+)
 
 
 def jpeg() -> bytes:
@@ -16,21 +28,21 @@ def jpeg() -> bytes:
 
 
 def test_clean_captions_strips_composes_and_drops_what_is_empty():
-    faults = checks.Faults()
+    faults = Faults()
     pairs = [("a", "  A dog .\r"), ("a", "cafe\u0301"), ("a", " \t"), ("b", "x"), ("b", "\udcff y")]
-    assert checks.clean_captions(pairs, faults) == {"a": ["A dog .", "café"], "b": ["x"]}
-    assert faults.count(checks.EMPTY) == 1
-    assert faults.count(checks.NOT_UTF8) == 1
+    assert clean_captions(pairs, faults) == {"a": ["A dog .", "café"], "b": ["x"]}
+    assert faults.count(EMPTY) == 1
+    assert faults.count(NOT_UTF8) == 1
     assert r"b: \udcff y" in faults.summary()
 
 
 def test_repeats_are_kept_unless_asked_for():
     pairs = [("a", "x"), ("a", "x "), ("b", "x")]
-    assert checks.clean_captions(pairs, checks.Faults()) == {"a": ["x", "x"], "b": ["x"]}
-    faults = checks.Faults()
-    assert checks.clean_captions(pairs, faults, drop_repeats=True) == {"a": ["x"], "b": ["x"]}
-    assert faults.count(checks.REPEATED) == 1
-    checks.settle(faults, "here", 2, 3, max_bad_share=0)  # a repeat is told, never too many
+    assert clean_captions(pairs, Faults()) == {"a": ["x", "x"], "b": ["x"]}
+    faults = Faults()
+    assert clean_captions(pairs, faults, drop_repeats=True) == {"a": ["x"], "b": ["x"]}
+    assert faults.count(REPEATED) == 1
+    settle(faults, "here", 2, 3, max_bad_share=0)  # a repeat is told, never too many
 
 
 def test_usable_images_sorts_out_each_kind_and_keeps_the_order():
@@ -41,21 +53,21 @@ def test_usable_images_sorts_out_each_kind_and_keeps_the_order():
 
     names = ["good", "missing", "cut", "bare", "unreadable", "mute", "also good"]
     captions = {name: ["a caption"] for name in names if name != "bare"} | {"mute": []}
-    faults = checks.Faults()
-    assert checks.usable_images(names, captions, read, faults) == ["good", "also good"]
-    assert faults.count(checks.MISSING) == 1
-    assert faults.count(checks.CORRUPT) == 2
-    assert faults.count(checks.NO_CAPTION) == 2
+    faults = Faults()
+    assert usable_images(names, captions, read, faults) == ["good", "also good"]
+    assert faults.count(MISSING) == 1
+    assert faults.count(CORRUPT) == 2
+    assert faults.count(NO_CAPTION) == 2
     assert "unreadable: cannot be read: no permission" in faults.summary()
 
 
 def test_one_warning_with_counts_and_at_most_three_examples(caplog):
-    faults = checks.Faults()
+    faults = Faults()
     for i in range(1200):
-        faults.add(checks.EMPTY, f"img{i}.jpg")
-    faults.add(checks.CORRUPT, "bad.jpg: truncated")
+        faults.add(EMPTY, f"img{i}.jpg")
+    faults.add(CORRUPT, "bad.jpg: truncated")
     with caplog.at_level(logging.WARNING):
-        checks.settle(faults, "/data, split `dev`", 100, 30_000, max_bad_share=0.05)
+        settle(faults, "/data, split `dev`", 100, 30_000, max_bad_share=0.05)
     assert len(caplog.records) == 1
     assert caplog.records[0].getMessage() == (
         "Left out of /data, split `dev`:\n"
@@ -65,31 +77,31 @@ def test_one_warning_with_counts_and_at_most_three_examples(caplog):
 
 
 def test_no_faults_no_word(caplog):
-    checks.settle(checks.Faults(), "/data", 10, 50, max_bad_share=0)
+    settle(Faults(), "/data", 10, 50, max_bad_share=0)
     assert not caplog.records
 
 
-@pytest.mark.parametrize(("kind", "what"), [(checks.CORRUPT, "images"), (checks.EMPTY, "captions")])
+@pytest.mark.parametrize(("kind", "what"), [(CORRUPT, "images"), (EMPTY, "captions")])
 def test_more_than_the_share_is_an_error_that_names_share_limit_and_remedy(kind, what):
-    faults = checks.Faults()
+    faults = Faults()
     for i in range(5):
         faults.add(kind, f"img{i}.jpg")
-    checks.settle(faults, "/data", 100, 100, max_bad_share=0.05)  # at the limit is within it
+    settle(faults, "/data", 100, 100, max_bad_share=0.05)  # at the limit is within it
     faults.add(kind, "one too many")
     with pytest.raises(
         ValueError, match=rf"6 of 100 {what} in /data .*6.0%.*`max_bad_share`.*5.0%"
     ):
-        checks.settle(faults, "/data", 100, 100, max_bad_share=0.05)
+        settle(faults, "/data", 100, 100, max_bad_share=0.05)
 
 
 def test_nothing_usable_is_an_error_at_any_share():
-    faults = checks.Faults()
-    faults.add(checks.MISSING, "a.jpg")
+    faults = Faults()
+    faults.add(MISSING, "a.jpg")
     with pytest.raises(ValueError, match="1 of 1 images in /data cannot be used"):
-        checks.settle(faults, "/data", 1, 5, max_bad_share=1.0)
+        settle(faults, "/data", 1, 5, max_bad_share=1.0)
 
 
 def test_long_and_broken_names_are_made_printable():
-    assert checks.printable("a\udcffb") == r"a\udcffb"
-    assert len(checks.printable("x" * 5000)) == 100
-    assert checks.printable("") == "(no name)"
+    assert printable("a\udcffb") == r"a\udcffb"
+    assert len(printable("x" * 5000)) == 100
+    assert printable("") == "(no name)"

@@ -13,7 +13,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
 
-from datasets.captioning.images import MAX_PIXELS, check_image, decode_batch, decode_image
+from datasets.images import MAX_PIXELS, check_image, decode_image
+from pipelines.images import decode_batch
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # as Adam7 takes the pixels: first row and column, then the steps to the next ones

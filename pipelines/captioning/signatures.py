@@ -7,10 +7,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from datasets.captioning.images import decode_batch
 from pipelines.captioning import data
+from pipelines.contract import Export
 from pipelines.exporting import signatures_of, stored_in_half
-from pipelines.verbs import Export
+from pipelines.images import decode_batch
 from zoo.models.captioner import Captioner
 
 # The tokenizer splits these from their word; a reader wants "the dog's", not "the dog 's".

@@ -1,13 +1,15 @@
-"""The losses and rewards against NumPy, and the policy gradient against its definition."""
+"""The rewards against NumPy, and the policy gradient against its definition."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from pipelines.learning import SmoothedCrossentropy
 
 from pipelines.captioning.ciderd import cider_d, document_frequencies, prepare_references
-from pipelines.captioning.data import END, PAD, SPECIAL, START, shift_right
-from pipelines.captioning.learning import SelfCritical, with_end
+from pipelines.captioning.data import END, PAD, SPECIAL, START, UNKNOWN, shift_right
+from pipelines.captioning.self_critical import SelfCritical, with_end
+from pipelines.losses import SmoothedCrossentropy
+from pipelines.store import FILLER
+from tests.pipelines.captioning.stores import words_of
 
 VOCABULARY = [*SPECIAL, "a", "red", "dog", "runs", "two", "cats"]
 REFERENCES = [
@@ -22,7 +24,11 @@ def log_softmax(z):
     return z - np.log(np.exp(z).sum(-1, keepdims=True))
 
 
-# Self-critical training.
+def critic_of(references):
+    """Captions of images, as words -> their critic."""
+    numbers = {word: index for index, word in enumerate(VOCABULARY)}
+    encode = lambda words: [*(numbers.get(word, UNKNOWN) for word in words), END]  # noqa: E731
+    return SelfCritical(words_of([[encode(words) for words in image] for image in references]))
 
 
 @pytest.mark.parametrize(
@@ -72,7 +78,7 @@ ROWS = np.array([0, 2, 1])
 
 
 def test_rewards_are_cider_d_less_the_mean_of_the_other_samples():
-    critic = SelfCritical(REFERENCES, VOCABULARY)
+    critic = critic_of(REFERENCES)
     tokens, answers, weights, mean = critic.batch(ROWS, SAMPLED)
     rewards = rewards_by_words(ROWS, SAMPLED)
     assert mean == pytest.approx(rewards.mean())
@@ -89,13 +95,24 @@ def test_rewards_are_cider_d_less_the_mean_of_the_other_samples():
 
 
 def test_weights_of_an_image_sum_to_zero():
-    _, _, weights, _ = SelfCritical(REFERENCES, VOCABULARY).batch(ROWS, SAMPLED)
+    _, _, weights, _ = critic_of(REFERENCES).batch(ROWS, SAMPLED)
     assert np.abs(weights).max() > 0.1
     np.testing.assert_allclose(weights[:, :, 0].sum(axis=1), 0, atol=1e-5)
 
 
+def test_blank_image_has_no_part_in_it():
+    critic = critic_of(REFERENCES)
+    *_, whole, reward = critic.batch(ROWS, SAMPLED)
+    images = np.array([*ROWS, FILLER, FILLER])
+    sampled = np.concatenate([SAMPLED, SAMPLED[:2]])
+    *_, weights, same = critic.batch(images, sampled)
+    np.testing.assert_array_equal(weights[:3], whole)
+    np.testing.assert_array_equal(weights[3:], 0)
+    assert same == pytest.approx(reward)
+
+
 def test_caption_that_breaks_off_is_worth_less_than_one_that_ends():
-    critic = SelfCritical(REFERENCES, VOCABULARY)
+    critic = critic_of(REFERENCES)
     rows, whole = np.array([0]), [4, 5, 6]
     sampled = np.array([[whole, [8, 9, 8]]], np.int32)
     *_, cut = critic.batch(rows, sampled)
@@ -115,7 +132,7 @@ def gradient_of_the_loss(theta, answers, weights):
 
 def test_gradient_of_the_weighted_loss_is_the_reinforce_estimate():
     theta = np.random.default_rng(1).normal(size=len(VOCABULARY)).astype("float32")
-    _, answers, weights, _ = SelfCritical(REFERENCES, VOCABULARY).batch(ROWS, SAMPLED)
+    _, answers, weights, _ = critic_of(REFERENCES).batch(ROWS, SAMPLED)
     rewards = rewards_by_words(ROWS, SAMPLED)
     p = np.exp(log_softmax(theta.astype("float64")))
     expected = np.zeros(len(VOCABULARY))
@@ -130,7 +147,7 @@ def test_gradient_of_the_weighted_loss_is_the_reinforce_estimate():
 
 def test_estimate_is_the_gradient_of_the_expected_reward_on_average():
     """Captions of one word, all pairs of samples, each with its probability."""
-    critic = SelfCritical([[["a"]], [["two"], ["a"]]], VOCABULARY)
+    critic = critic_of([[["a"]], [["two"], ["a"]]])
     choices = [END, 4, 5, 8]  # an empty caption, and three words
     theta = np.random.default_rng(2).normal(size=len(VOCABULARY)).astype("float32")
     allowed = np.full(len(VOCABULARY), -1e9)

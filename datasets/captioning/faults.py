@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from datasets.captioning.images import check_image
+from datasets.images import check_image
 
 # An image is counted under one of these at most, so that their sum is the images left out.
 CORRUPT = "corrupt image"

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from pipelines.contract import Export
 from pipelines.exporting import WARMUP, write_saved_model
-from pipelines.translation.serving import translation_export
+from pipelines.translation.signatures import translation_export
 from pipelines.translation.subwords import (
     BYTES,
     END,
@@ -22,7 +23,6 @@ from pipelines.translation.subwords import (
     UNKNOWN,
     Subwords,
 )
-from pipelines.verbs import Export
 from zoo.models.translator import Translator
 
 BEAMS = 3

@@ -6,9 +6,9 @@ from typing import Any
 
 import tensorflow as tf
 
+from pipelines.contract import Export
 from pipelines.exporting import signatures_of, stored_in_half
 from pipelines.translation.subwords import END, PAD, START, Subwords
-from pipelines.verbs import Export
 from zoo.decoding import Rules
 from zoo.models.translator import Translator
 

@@ -39,7 +39,7 @@ def raw_pairs(
     try:
         import tensorflow_datasets as tfds
 
-        found = tfds.load(
+        examples = tfds.load(
             name,
             split=_SPLITS[split],
             data_dir=os.fspath(data_dir) if data_dir is not None else None,
@@ -50,12 +50,12 @@ def raw_pairs(
             f"`{name}` needs tensorflow-datasets and what that imports only then: pip install "
             f"tensorflow-datasets importlib_resources ({error})."
         ) from error
-    languages = sorted(found.element_spec)
+    languages = sorted(examples.element_spec)
     if not {source, target} <= set(languages):
         raise ValueError(
             f"`source` and `target` must be languages of {name} ({', '.join(languages)}). "
             f"Got {source!r} and {target!r}."
         )
-    for line, example in enumerate(tfds.as_numpy(found), start=1):
+    for line, example in enumerate(tfds.as_numpy(examples), start=1):
         sentences = (example[language] for language in (source, target))
         yield f"{split}:{line}", *(text.decode("utf-8", "surrogateescape") for text in sentences)

@@ -1,16 +1,14 @@
-"""Image bytes to pixels, with core TensorFlow operations only.
+"""Image files to pixels, with core TensorFlow operations only, and what is wrong with a file.
 
-Training and the exported SavedModel decode with this one function, so a model is served the pixels
-that it was trained on. JPEG and PNG are read, told apart by their first bytes: grey, colour, CMYK
-and YCCK JPEG, baseline or progressive, turned upright as their EXIF orientation says; grey, colour
-and palette PNG of 1 to 16 bits, interlaced or not, with transparency laid over white. An image of
-too many pixels is refused from its header, before a pixel is decoded.
+JPEG and PNG are read, told apart by their first bytes: grey, colour, CMYK and YCCK JPEG, baseline
+or progressive, turned upright as their EXIF orientation says; grey, colour and palette PNG of 1 to
+16 bits, interlaced or not, with transparency laid over white. An image of too many pixels is
+refused from its header, before a pixel is decoded.
 """
 
 import tensorflow as tf
 
 MAX_PIXELS = 64 * 2**20  # height times width; one image of this size takes 200 MB as <uint8>
-PARALLEL_CALLS = 8  # images decoded at the same time: bounds the memory that a batch can take
 
 _JPEG_START = b"\xff\xd8\xff"
 # the signature, then the first chunk, which must be IHDR
@@ -36,58 +34,8 @@ def decode_image(image_bytes: tf.Tensor) -> tf.Tensor:
     Raises:
       tf.errors.InvalidArgumentError: not JPEG or PNG, larger than `MAX_PIXELS`, cut off or broken.
     """
-    pixels, orientation = _decode(image_bytes)
-    return _turn_upright(pixels, orientation)
-
-
-@tf.function(reduce_retracing=True)
-def decode_batch(image_bytes: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Decodes a batch and resizes each image to a square; a bad element never raises.
-
-    The whole image is squashed to the square, bilinear with antialiasing: the aspect is not kept
-    and nothing is cropped, because captions speak of all that is in the picture and the encoders
-    were measured so.
-
-    An element that `decode_image` would refuse gives zeros and `valid` False, and leaves its
-    neighbours as they are:
-
-        decode_batch(tf.constant([jpeg, b"", png]), 224)
-            ->  images [3, 224, 224, 3], valid [True, False, True]
-
-    Args:
-      image_bytes: `<string>[batch]`, each one a whole file; the batch may be empty.
-      size: edge of the square, in pixels.
-
-    Returns:
-      images: `<float32>[batch, size, size, 3]` in 0..255.
-      valid: `<bool>[batch]`.
-
-    Raises:
-      ValueError: `size` is not a positive integer.
-    """
-    if not isinstance(size, int) or size < 1:
-        raise ValueError(f"`size` must be a positive integer. Got {size!r}.")
-    image_bytes = tf.ensure_shape(tf.convert_to_tensor(image_bytes, tf.string), [None])
-    count = tf.size(image_bytes, out_type=tf.int64)
-
-    def decode(index, one):
-        return index, _decode_to_square(one, size)
-
-    # Decoding raises and a graph cannot catch, but a tf.data pipeline inside the graph can:
-    # `ignore_errors` drops the bad elements, each good one carries its own place, and one more
-    # element behind the last keeps the batch from being empty.
-    decoded = (
-        tf.data.Dataset.from_tensor_slices((tf.range(count), image_bytes))
-        .map(decode, num_parallel_calls=PARALLEL_CALLS)
-        .ignore_errors()
-        .concatenate(tf.data.Dataset.from_tensors((count, tf.zeros([size, size, 3]))))
-    )
-    places, images = decoded.batch(count + 1).get_single_element()
-    places = places[:, tf.newaxis]
-    images = tf.scatter_nd(places, images, tf.stack([count + 1, size, size, 3]))[:-1]
-    valid = tf.scatter_nd(places, tf.ones_like(places[:, 0], tf.bool), [count + 1])[:-1]
-    batch = image_bytes.shape[0]
-    return tf.ensure_shape(images, [batch, size, size, 3]), tf.ensure_shape(valid, [batch])
+    pixels, orientation = decode_stored(image_bytes)
+    return turn_upright(pixels, orientation)
 
 
 def check_image(image_bytes: bytes) -> str | None:
@@ -110,17 +58,10 @@ def check_image(image_bytes: bytes) -> str | None:
 
 @tf.function(input_signature=[tf.TensorSpec([], tf.string)])
 def _check_one(image_bytes):
-    return tf.shape(_decode(image_bytes)[0])
+    return tf.shape(decode_stored(image_bytes)[0])
 
 
-def _decode_to_square(image_bytes, size: int) -> tf.Tensor:
-    """`<float32>[size, size, 3]`, turned after resizing: on a square the two commute."""
-    pixels, orientation = _decode(image_bytes)
-    square = tf.image.resize(pixels, [size, size], method="bilinear", antialias=True)
-    return _turn_upright(square, orientation)
-
-
-def _decode(image_bytes) -> tuple[tf.Tensor, tf.Tensor]:
+def decode_stored(image_bytes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Pixels `<uint8>[height, width, 3]` as stored, and the orientation `<int32>[]` in 1..8."""
     is_png = _starts_with(image_bytes, _PNG_START)
     known = tf.debugging.Assert(is_png | _starts_with(image_bytes, _JPEG_START), [_NOT_AN_IMAGE])
@@ -218,7 +159,7 @@ def _number(digits, big_endian) -> tf.Tensor:
     return tf.reduce_sum(digits * tf.where(big_endian, powers[::-1], powers), axis=-1)
 
 
-def _turn_upright(image, orientation) -> tf.Tensor:
+def turn_upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     """Undoes the EXIF orientation of `[height, width, 3]`: 5 to 8 swap the axes, then either one
     may run backwards."""
 
