@@ -164,8 +164,8 @@ def _check_room(folder: Path, batch: Mapping[str, Any], records: int | None) -> 
     if free < needed:
         raise DiskFullError(
             errno.ENOSPC,
-            f"No space left to write: {needed:,} bytes are needed, {free:,} are free. Make room, or "
-            "name another folder with `--cache-dir`",
+            f"No space left to write: {needed:,} bytes are needed, {free:,} are free. Make room, "
+            "or name another folder with `--cache-dir`",
             str(folder.parent),
         )
 
