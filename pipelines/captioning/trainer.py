@@ -20,7 +20,7 @@ from zoo.encoders import learn
 from zoo.models.captioner import Captioner
 
 LIKELIHOOD, FINE_TUNING, SELF_CRITICAL = "likelihood", "fine-tuning", "self-critical"
-BUCKETS = 3  # lengths that captions are padded to
+BUCKETS = 4  # lengths that captions are padded to
 CLIP = 5.0  # norm of a gradient
 
 
