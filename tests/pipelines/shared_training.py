@@ -12,42 +12,50 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 
-from pipelines import distribution, training
+from pipelines import distribution, epochs, training
 from zoo.models.char_lm import CharLM
 
 SYMBOLS, BATCH, TIME, STEPS, EPOCHS = 7, 8, 5, 4, 3
 
 
-def task() -> training.Task:
+class SharedTraining(training.Trainer):
     """A character model with dropout and carried states, on numbers drawn at random."""
-    keras.utils.set_random_seed(3)
-    model = CharLM(SYMBOLS, units=6, embedding_units=4, dropout=0.3, batch_size=BATCH)
-    model.build()
-    text = np.random.default_rng(0).integers(SYMBOLS, size=(BATCH, STEPS * TIME + 1))
 
-    def begin(epoch):
-        if not model.compiled:
-            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-            model.compile(keras.optimizers.Adam(0.02, clipnorm=0.1), loss)
-            model.optimizer.build(model.trainable_variables)
+    epochs, monitor = EPOCHS, "score"
 
-    def train_epoch(epoch):
-        model.reset_states()
-        losses = []
-        for start in range(0, STEPS * TIME, TIME):
-            part = text[:, start : start + TIME + 1].astype("int32")
-            losses.append(float(model.train_on_batch(part[:, :-1], part[:, 1:])))
+    def __init__(self):
+        keras.utils.set_random_seed(3)
+        self.model = CharLM(SYMBOLS, units=6, embedding_units=4, dropout=0.3, batch_size=BATCH)
+        self.model.build()
+        self.text = np.random.default_rng(0).integers(SYMBOLS, size=(BATCH, STEPS * TIME + 1))
+
+    def compile(self, phase):
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        self.model.compile(keras.optimizers.Adam(0.02, clipnorm=0.1), loss)
+
+    def steps(self, epoch):
+        return STEPS
+
+    def dataset(self, epoch, start=0):
+        rows = distribution.rows(BATCH)
+
+        def read(step):
             time.sleep(0.3)
-        return {"loss": np.mean(losses)}
+            window = self.text[rows, step * TIME : (step + 1) * TIME + 1].astype("int32")
+            begins = (epochs.draws(0, epoch, step).random(BATCH) < 0.3) | (step == 0)
+            return {"tokens": window[:, :-1], "begins": begins[rows]}, window[:, 1:]
 
-    def validate():
-        logits = keras.ops.convert_to_numpy(model(text[:, :TIME].astype("int32")))
+        window = tf.TensorSpec([None, TIME], tf.int32)
+        spec = {"tokens": window, "begins": tf.TensorSpec([None], tf.bool)}, window
+        return epochs.generated(read, range(start, STEPS), spec)
+
+    def validate(self):
+        logits = keras.ops.convert_to_numpy(self.model(self.text[:, :TIME].astype("int32")))
         return {"score": float(logits.std())}
-
-    return training.Task(model, EPOCHS, begin, train_epoch, validate, "score")
 
 
 if __name__ == "__main__":
     distribution.start(sys.argv[2])
-    training.fit(task(), Path(sys.argv[1]))
+    training.fit(SharedTraining(), Path(sys.argv[1]))

@@ -153,12 +153,13 @@ class CharLM(keras.Model):
     # Over a sequence.
 
     def call(self, inputs, training=False):
+        tokens = inputs["tokens"] if isinstance(inputs, dict) else inputs
         if not training:
-            return self.unroll(inputs, self.initial_states(ops.shape(inputs)[0]))[0]
+            return self.unroll(tokens, self.initial_states(ops.shape(tokens)[0]))[0]
         states = [ops.convert_to_tensor(state) for state in self.carried]
         if isinstance(inputs, dict):
-            inputs, states = _begun(inputs["tokens"], inputs["begins"], states)
-        logits, states = self.unroll(inputs, states, training=True)
+            tokens, states = _begun(tokens, inputs["begins"], states)
+        logits, states = self.unroll(tokens, states, training=True)
         for variable, state in zip(self.carried, states, strict=True):
             variable.assign(ops.stop_gradient(ops.cast(state, variable.dtype)))
         return logits
