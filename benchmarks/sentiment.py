@@ -19,13 +19,13 @@ import tensorflow as tf
 import tyro
 
 from benchmarks.timing import give, interleaved_medians, machine
-from datasets.sentiment import read
+from datasets.sentiment import load
 from pipelines.exporting import load_saved_model
 
 BATCHES = (1, 64)  # reviews a call
 
 
-def rates(model: Path, texts: list[str], cores: int, rounds: int, seconds: float) -> list[float]:
+def rates(model: Path, texts: list[bytes], cores: int, rounds: int, seconds: float) -> list[float]:
     """Reviews a second for each of `BATCHES`, on so many cores.
 
     TensorFlow sizes its threads by the cores that its process may use when it starts, so the
@@ -40,13 +40,13 @@ def rates(model: Path, texts: list[str], cores: int, rounds: int, seconds: float
         os.sched_setaffinity(0, mine)
 
 
-def _rates(model: Path, texts: list[str], rounds: int, seconds: float) -> list[float]:
+def _rates(model: Path, texts: list[bytes], rounds: int, seconds: float) -> list[float]:
     signature = load_saved_model(model)[0].signatures["serving_default"]
     runs = {str(batch): _call(signature, texts, batch) for batch in BATCHES}
     return [len(texts) / median for median in interleaved_medians(runs, rounds, seconds).values()]
 
 
-def _call(signature: Callable, texts: list[str], batch: int) -> Callable[[], object]:
+def _call(signature: Callable, texts: list[bytes], batch: int) -> Callable[[], object]:
     """A function that sends all of the texts, `batch` a call."""
     parts = [tf.constant(texts[start : start + batch]) for start in range(0, len(texts), batch)]
     return lambda: [signature(text=part)["score"].numpy() for part in parts]
@@ -70,14 +70,14 @@ def measure(
         rounds: how often each batch size runs at most, on each number of cores.
         seconds: how long each number of cores may take at most.
     """
-    texts = list(read(dataset, split, data_dir).texts)
+    records = load(dataset, split, data_dir)
+    texts = [record["text"] for record in records.as_numpy_iterator()]
     texts = [texts[row] for row in np.linspace(0, len(texts) - 1, reviews).astype(int)]
     words = np.mean([len(text.split()) for text in texts])
     about = machine()
     lines = ["| | batch 1 | batch 64 |", "| --- | --- | --- |"]
     for cores in sorted({1, len(os.sched_getaffinity(0))}):
-        found = rates(model, texts, cores, rounds, seconds)
-        cells = " | ".join(f"{rate:.1f}" for rate in found)
+        cells = " | ".join(f"{r:.1f}" for r in rates(model, texts, cores, rounds, seconds))
         lines.append(f"| {cores} core{'s' * (cores > 1)} | {cells} |")
     parts = [
         "# Speed of a sentiment classifier",

@@ -156,8 +156,7 @@ def open_run(folder: Path, flags: Any, free: Collection[str] = ()) -> None:
     path = folder / "config.json"
     wanted = flags_to_json(flags)
     trained = (folder / "state.json").exists() or any(folder.rglob("checkpoints/*"))
-    if trained and (folder / "state.json").exists():
-        check_version(folder, read_json(folder / "state.json"))
+    check_version(folder)
     if trained and not path.exists():
         raise ValueError(
             f"{folder} must have the config.json that its run was begun with. It is missing: "
@@ -189,14 +188,16 @@ def _begin(folder: Path, flags: Mapping[str, Any]) -> None:
     write_json(folder / "config.json", flags)
 
 
-def check_version(folder: Path, state: Any) -> None:
+def check_version(folder: Path) -> None:
     """Raises ValueError where a run's state.json is of another version than this code reads."""
+    path = folder / "state.json"
+    state = read_json(path) if path.exists() else None
     if not isinstance(state, dict) or not {"version", "epochs_done"} & set(state):
         return  # no state at all, which its reader tells
     version = state.get("version", "0.1")
     if version != VERSION:
         raise ValueError(
-            f"{folder / 'state.json'} must be of version {VERSION}. Got one of version {version}, "
+            f"{path} must be of version {VERSION}. Got one of version {version}, "
             f"which version {version} of this project resumes and exports (its exported models "
             "work with this one): use that, give the run another name with `--run`, or delete "
             "that folder."
@@ -219,8 +220,7 @@ def keep(run: Path, name: str, value: Any) -> None:
     """
     if not distribution.is_chief():
         return
-    arrays = isinstance(value, dict) and all(isinstance(v, np.ndarray) for v in value.values())
-    path = run / "kept" / f"{name}.{'npz' if arrays and value else 'json'}"
+    path = run / "kept" / f"{name}.{'npz' if _are_arrays(value) else 'json'}"
     if not path.exists():
         if path.suffix == ".npz":
             write_atomically(path, lambda file: np.savez_compressed(file, **value))
@@ -251,8 +251,14 @@ def kept(run: Path, name: str) -> Any:
         ) from error
 
 
+def _are_arrays(value: Any) -> bool:
+    """Whether a value is a dict of arrays; those of a memory map are arrays, too."""
+    values = list(value.values()) if isinstance(value, dict) else []
+    return bool(values) and all(isinstance(array, np.ndarray) for array in values)
+
+
 def _equal(one: Any, other: Any) -> bool:
-    if isinstance(other, dict) and set(map(type, other.values())) == {np.ndarray}:
+    if _are_arrays(other):
         return set(one) == set(other) and all(np.array_equal(one[k], other[k]) for k in one)
     return json_digest(one) == json_digest(other)
 

@@ -407,8 +407,8 @@ def _read_progress(run: Path) -> Progress:
         ValueError: the run is of another version; the state or a file that it lists is altered.
     """
     path = run / "state.json"
+    runs.check_version(run)
     state = read_json(path)
-    runs.check_version(run, state)
     digest = state.pop("sha256", None) if isinstance(state, dict) else None
     if digest is None or digest != json_digest(state):
         raise ValueError(

@@ -107,9 +107,14 @@ def predict(pipeline: Pipeline, flags: PredictFlags) -> None:
 
 
 def export(pipeline: Pipeline, flags: ExportFlags) -> None:
-    """Copies a complete run's best weights into a new version for serving."""
+    """Copies a complete run's best weights into a new version for serving.
+
+    Raises:
+        ValueError: the run is not there, not complete, of another version or altered.
+    """
     check_bounds(flags)
     run = flags.runs_dir / pipeline.name / flags.run
+    runs.check_version(run)
     if not (run / "metrics.json").exists():
         raise ValueError(f"`--run` must name a complete run. Got {run}: train it to its end first.")
     made_with = from_json(pipeline, runs.read_json(run / "config.json"))

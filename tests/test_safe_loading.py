@@ -11,8 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from datasets.captioning import feature_cache
-from pipelines import exporting, runs
+from pipelines import cache, exporting, runs, store
 from zoo.encoders.torch_pickle import read_state_dict
 from zoo.models.char_lm import CharLM
 
@@ -124,22 +123,17 @@ def test_pickle_in_a_checkpoint_is_refused(tmp_path, evidence):
     assert not evidence.exists()
 
 
-def test_pickle_in_a_feature_cache_is_computed_again(tmp_path, evidence):
+def test_pickle_in_a_cached_store_is_refused(tmp_path, evidence):
     """With a manifest that believes it: not the check sums, NumPy's own rule stops it."""
-    wanted = np.ones((4, 2, 3), np.float16)
-    options = {"count": 4, "key": {"k": 1}, "directory": tmp_path / "cache", "progress": False}
-    compute = lambda: feature_cache.cached_features([wanted], lambda batch: batch, **options)  # noqa: E731
-    compute()
+    batch = {"words": (np.arange(3), [1, 2])}
+    read = lambda: store.cached_store(tmp_path / "cache", {"k": 1}, [batch])  # noqa: E731
+    read()
     (folder,) = (path for path in (tmp_path / "cache").iterdir() if path.is_dir())
-    path, raw = folder / "features.npy", hostile_array(evidence)
-    path.write_bytes(raw)
-    manifest = json.loads((folder / "manifest.json").read_text())
-    places = range(-(-len(raw) // feature_cache._BLOCK))
-    manifest["bytes"] = len(raw)
-    manifest["block_crc32"] = [crc for _, crc in feature_cache._block_crcs(path, places)]
-    manifest["changed_ns"] = path.stat().st_mtime_ns
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    np.testing.assert_array_equal(compute(), wanted)
+    (folder / "words.offsets.npy").write_bytes(hostile_array(evidence))
+    (folder / "manifest.json").unlink()
+    cache._write_manifest(folder, {"k": 1})
+    with pytest.raises(ValueError, match="allow_pickle"):
+        read()
     assert not evidence.exists()
 
 

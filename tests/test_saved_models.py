@@ -35,7 +35,7 @@ def test_shipped_model_is_small_and_has_a_card_with_what_was_measured(folder):
 def test_shipped_model_names_its_task_and_flags(folder):
     made = runs.read_json(folder / exporting.RUN)
     pipeline = importlib.import_module(f"pipelines.{made['task']}.pipeline").PIPELINE
-    flags = verbs.from_json(pipeline.train_flags, made["flags"])
+    flags = verbs.from_json(pipeline, made["flags"])
     assert pipeline.model_folder(flags) == folder.parent.name
     assert flags.cell == "lstm"  # the lecture's
     assert made["train_seconds"] > 0

@@ -1,7 +1,7 @@
 """Image captioning data: `load("demo", "train")` and its likes; README.md has a card for each.
 
 A source is one file here with a function `examples(split, ...) -> (count, generate)`: how many
-images there are, and a function that starts one pass over them.
+images there are, and a function that starts one pass over them, one image in the memory at a time.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ import tensorflow as tf
 from datasets.captioning import coco_captions, demo, flickr8k, folder
 from datasets.choices import check_choice
 
-SOURCES = ("demo", "flickr8k", "coco_captions", "folder")
+DATASETS = ("demo", "flickr8k", "coco_captions", "folder")
 SPLITS = ("train", "dev", "test")
 
 _ELEMENT = {
@@ -23,12 +23,12 @@ _ELEMENT = {
 
 
 def load(
-    name: str,
+    dataset: str,
     split: str,
-    *,
     data_dir: Path | str | None = None,
+    *,
     seed: int = 0,
-    size: int | None = None,
+    limit: int | None = None,
     max_bad_share: float = 0.05,
 ) -> tf.data.Dataset:
     """One element per image, in an order that is always the same, with known cardinality.
@@ -41,34 +41,45 @@ def load(
     decoding it once. What is wrong is left out and named in one log message at WARNING level.
 
     Args:
-      name: `demo`, `flickr8k`, `coco_captions` or `folder`.
+      dataset: `demo`, `flickr8k`, `coco_captions` or `folder`.
       split: `train`, `dev` or `test`.
       data_dir: the folder that holds the source's files; `demo` needs none.
       seed: which scenes `demo` draws; the other sources do not use it.
-      size: at most this many images, the first ones; None for all (for `demo`, 4,000 for training
+      limit: at most this many images, the first ones; None for all (for `demo`, 4,000 for training
         and 500 for each of the others). `demo` draws exactly as many as asked for.
       max_bad_share: the largest share, 0 to 1, of images (and of captions) that may be unusable.
 
     Raises:
-      ValueError: unknown `name` or `split`; files that are not there or not in the layout
+      ValueError: unknown `dataset` or `split`; files that are not there or not in the layout
         expected; more than `max_bad_share` unusable.
     """
-    check_choice("name", name, SOURCES)
+    check_choice("dataset", dataset, DATASETS)
     check_choice("split", split, SPLITS)
-    _check_numbers(size, max_bad_share)
-    if name == "demo":
+    _check_numbers(limit, max_bad_share)
+    if dataset == "demo":
         if data_dir is not None:
             raise ValueError(
                 "`data_dir` must be None for `demo`, which draws its images and reads no files "
                 f"(`folder` loads your own). Got {str(data_dir)!r}."
             )
-        return _as_dataset(*demo.examples(split, seed=seed, size=size))
-    if name == "coco_captions":
-        return _as_dataset(*coco_captions.examples(split, data_dir=data_dir, size=size))
-    source = flickr8k if name == "flickr8k" else folder
+        return _as_dataset(*demo.examples(split, seed=seed, limit=limit))
+    if dataset == "coco_captions":
+        return _as_dataset(*coco_captions.examples(split, data_dir=data_dir, limit=limit))
+    source = flickr8k if dataset == "flickr8k" else folder
     return _as_dataset(
-        *source.examples(split, data_dir=data_dir, size=size, max_bad_share=max_bad_share)
+        *source.examples(split, data_dir=data_dir, limit=limit, max_bad_share=max_bad_share)
     )
+
+
+def raw_files(dataset: str, data_dir: Path | str | None = None) -> list[Path]:
+    """The files that a source reads: what a digest of the data is made of.
+
+    None of `demo`, which reads none, nor of `coco_captions`, whose files tensorflow-datasets
+    compares with its checksums.
+    """
+    check_choice("dataset", dataset, DATASETS)
+    sources = {"flickr8k": flickr8k, "folder": folder}
+    return sources[dataset].raw_files(data_dir) if dataset in sources else []
 
 
 def _as_dataset(count: int, generate: Callable[[], Iterator[tuple[str, bytes, list[str]]]]):
@@ -82,8 +93,8 @@ def _as_dataset(count: int, generate: Callable[[], Iterator[tuple[str, bytes, li
     return dataset.apply(tf.data.experimental.assert_cardinality(count))
 
 
-def _check_numbers(size: int | None, max_bad_share: float) -> None:
-    if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
-        raise ValueError(f"`size` must be a positive integer or None. Got {size!r}.")
+def _check_numbers(limit: int | None, max_bad_share: float) -> None:
+    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
+        raise ValueError(f"`limit` must be a positive integer or None. Got {limit!r}.")
     if not 0 <= max_bad_share <= 1:
         raise ValueError(f"`max_bad_share` must be between 0 and 1. Got {max_bad_share!r}.")

@@ -7,14 +7,14 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from datasets.captioning import checks
+from datasets.captioning.faults import Faults, clean_captions
 
 # `restval` is what is left of COCO's validation images; common practice trains on it as well.
 _SPLITS = {"train": "train+restval", "dev": "val", "test": "test"}
 
 
 def examples(
-    split: str, *, data_dir: Path | str | None = None, size: int | None = None
+    split: str, *, data_dir: Path | str | None = None, limit: int | None = None
 ) -> tuple[int, Callable[[], Iterator[tuple[str, bytes, list[str]]]]]:
     """`(count, generate)` of one split: train 113,287 images, dev 5,000, test 5,000.
 
@@ -43,13 +43,13 @@ def examples(
             f"only then: pip install tensorflow-datasets importlib_resources ({error})."
         ) from error
     count = int(dataset.cardinality())
-    if size is not None:
-        count = min(size, count)
+    if limit is not None:
+        count = min(limit, count)
 
     def generate() -> Iterator[tuple[str, bytes, list[str]]]:
         for example in tfds.as_numpy(dataset.take(count)):
             name = example["image/filename"].decode()
             pairs = ((name, text.decode()) for text in example["captions"]["text"])
-            yield name, example["image"], checks.clean_captions(pairs, checks.Faults())[name]
+            yield name, example["image"], clean_captions(pairs, Faults())[name]
 
     return count, generate

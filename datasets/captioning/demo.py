@@ -63,16 +63,16 @@ class Scene(NamedTuple):
 
 
 def examples(
-    split: str, *, seed: int = 0, size: int | None = None
+    split: str, *, seed: int = 0, limit: int | None = None
 ) -> tuple[int, Callable[[], Iterator[tuple[str, bytes, list[str]]]]]:
-    """`(count, generate)`; scene i depends on seed, split and i alone, not on `size`.
+    """`(count, generate)`; scene i depends on seed, split and i alone, not on `limit`.
 
     `image_bytes` are PNG files of 96 x 96 pixels.
     """
     if not isinstance(seed, int) or seed < 0:
         raise ValueError(f"`seed` must be an integer of at least 0. Got {seed!r}.")
     number, default, combinations = _SPLITS[split]
-    count = default if size is None else size
+    count = default if limit is None else limit
 
     def generate() -> Iterator[tuple[str, bytes, list[str]]]:
         for i in range(count):

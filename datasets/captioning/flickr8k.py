@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 
-from datasets.captioning import checks
+from datasets.captioning.faults import Faults, clean_captions, settle, usable_images
 
 _CAPTIONS = "Flickr8k.token.txt"
 _OFFICIAL = {"train": 6000, "dev": 1000, "test": 1000}  # images
@@ -33,7 +33,11 @@ Index = dict[str, tuple[Path, str]]
 
 
 def examples(
-    split: str, *, data_dir: Path | str | None, size: int | None = None, max_bad_share: float = 0.05
+    split: str,
+    *,
+    data_dir: Path | str | None,
+    limit: int | None = None,
+    max_bad_share: float = 0.05,
 ) -> tuple[int, Callable[[], Iterator[tuple[str, bytes, list[str]]]]]:
     """`(count, generate)` of one official split; `generate()` reads straight from the zips.
 
@@ -42,7 +46,7 @@ def examples(
         that is cut off; more than `max_bad_share` of the split unusable.
     """
     index = _index(data_dir)
-    faults = checks.Faults()
+    faults = Faults()
     names = _split_names(split, index, data_dir)
     if not any(name in index for name in names):
         raise ValueError(
@@ -50,13 +54,13 @@ def examples(
             f"Flickr8k lacks them, or Flickr8k_Dataset.zip is not there. {_HINT}"
         )
     pairs = _pairs(index, set(names), data_dir)
-    captions = checks.clean_captions(pairs, faults)
-    names = names[:size]
+    captions = clean_captions(pairs, faults)
+    names = names[:limit]
     with ExitStack() as stack:
         read = _reader(index, stack)
-        usable = checks.usable_images(names, captions, read, faults)
+        usable = usable_images(names, captions, read, faults)
     where = f"Flickr8k in {data_dir}, split `{split}`"
-    checks.settle(faults, where, len(names), len(pairs), max_bad_share)
+    settle(faults, where, len(names), len(pairs), max_bad_share)
 
     def generate() -> Iterator[tuple[str, bytes, list[str]]]:
         with ExitStack() as stack:
@@ -65,6 +69,16 @@ def examples(
                 yield name, read(name), captions[name]
 
     return len(usable), generate
+
+
+def raw_files(data_dir: Path | str | None) -> list[Path]:
+    """The archives that the images and texts lie in, or these themselves where unpacked."""
+    texts = (_CAPTIONS, *_LISTS.values())
+    places = [
+        place for name, place in _index(data_dir).items() if name in texts or name.endswith(".jpg")
+    ]
+    paths = {place / member if place.is_dir() else place for place, member in places}
+    return sorted(paths)
 
 
 def _index(data_dir: Path | str | None) -> Index:

@@ -16,8 +16,15 @@ from pathlib import Path, PureWindowsPath
 
 from PIL import Image, ImageOps
 
-from datasets.captioning import checks
-from datasets.captioning.images import MAX_PIXELS
+from datasets.captioning.faults import (
+    AMBIGUOUS,
+    UNSAFE,
+    Faults,
+    clean_captions,
+    settle,
+    usable_images,
+)
+from datasets.images import MAX_PIXELS
 
 _TEXT = (".txt", ".tsv", ".csv")
 _LISTS = {"train": "train.txt", "dev": "dev.txt", "test": "test.txt"}
@@ -28,7 +35,11 @@ _CAPTION_COLUMNS = ("caption", "captions", "text", "description", "sentence", "c
 
 
 def examples(
-    split: str, *, data_dir: Path | str | None, size: int | None = None, max_bad_share: float = 0.05
+    split: str,
+    *,
+    data_dir: Path | str | None,
+    limit: int | None = None,
+    max_bad_share: float = 0.05,
 ) -> tuple[int, Callable[[], Iterator[tuple[str, bytes, list[str]]]]]:
     """`(count, generate)` of one split, images in the order of the captions file.
 
@@ -43,13 +54,8 @@ def examples(
       ValueError: no such folder, no captions file or several, a file that cannot be parsed, an
         image in two split lists, an empty split, more than `max_bad_share` unusable.
     """
-    if data_dir is None or not Path(data_dir).is_dir():
-        raise ValueError(
-            "`data_dir` must be a folder with images and a captions file (captions.txt, .tsv or "
-            f".csv). Got {None if data_dir is None else str(data_dir)!r}."
-        )
-    root = Path(data_dir)
-    faults = checks.Faults()
+    root = _root(data_dir)
+    faults = Faults()
     files = _image_files(root)
     resolve = _resolver(root, files)
     listed = _listed(root, split, resolve, faults)
@@ -64,24 +70,44 @@ def examples(
             pairs.append((name, caption))
         elif fault and split_of(written) == split:  # so that each is told in one split
             faults.add(fault, written)
-    lines = len(pairs) + faults.count(checks.UNSAFE, checks.AMBIGUOUS)
-    captions = checks.clean_captions(pairs, faults, drop_repeats=True)
+    lines = len(pairs) + faults.count(UNSAFE, AMBIGUOUS)
+    captions = clean_captions(pairs, faults, drop_repeats=True)
     others = [name for name in (listed or files) if name not in captions and belongs(name)]
-    names = [*captions, *others][:size]
+    names = [*captions, *others][:limit]
     if not names:
         raise ValueError(f"Split `{split}` of {root} is empty: no image falls into it.")
 
     def read(name: str) -> bytes:
         return _read(files[name])
 
-    usable = checks.usable_images(names, captions, read, faults)
-    checks.settle(faults, f"{root}, split `{split}`", len(names), lines, max_bad_share)
+    usable = usable_images(names, captions, read, faults)
+    settle(faults, f"{root}, split `{split}`", len(names), lines, max_bad_share)
 
     def generate() -> Iterator[tuple[str, bytes, list[str]]]:
         for name in usable:
             yield name, read(name), captions[name]
 
     return len(usable), generate
+
+
+def raw_files(data_dir: Path | str | None) -> list[Path]:
+    """The captions file, the lists of splits and all images."""
+    root = _root(data_dir)
+    files = _image_files(root)
+    resolve = _resolver(root, files)
+    for name, _ in read_pairs(captions_file(root)):
+        resolve(name)  # adds an image that the walk over the folder does not see
+    lists = [root / name for name in _LISTS.values() if (root / name).is_file()]
+    return [captions_file(root), *lists, *files.values()]
+
+
+def _root(data_dir: Path | str | None) -> Path:
+    if data_dir is None or not Path(data_dir).is_dir():
+        raise ValueError(
+            "`data_dir` must be a folder with images and a captions file (captions.txt, .tsv or "
+            f".csv). Got {None if data_dir is None else str(data_dir)!r}."
+        )
+    return Path(data_dir)
 
 
 def split_of(name: str) -> str:
@@ -179,14 +205,14 @@ def _resolver(root: Path, files: dict[str, Path]) -> Callable[[str], tuple[str, 
 
     def resolve(name: str) -> tuple[str, str]:
         if leads_out(name):
-            return name, checks.UNSAFE
+            return name, UNSAFE
         name = name.removeprefix("./")
         if name not in files and os.path.isfile(root / name):
             files[name] = root / name
         if name in files:
             return name, ""
         same = by_base.get(name, [name])
-        return (same[0], "") if len(same) == 1 else (name, checks.AMBIGUOUS)
+        return (same[0], "") if len(same) == 1 else (name, AMBIGUOUS)
 
     return resolve
 
@@ -201,7 +227,7 @@ def _listed(
     root: Path,
     split: str,
     resolve: Callable[[str], tuple[str, str]],
-    faults: checks.Faults,
+    faults: Faults,
 ) -> dict[str, None] | None:
     """The images that the split's list names, in its order; None if there are no lists."""
     lists = {name: root / file for name, file in _LISTS.items() if (root / file).is_file()}

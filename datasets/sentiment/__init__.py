@@ -1,11 +1,10 @@
 """Sentiment data: `load("demo", "train")` and its likes; README.md has a card for each.
 
-A source is one file here with a function `read(split, ...) -> Reviews` where the source is known to
-be small, or `stream(split, ...)`, which reads one record at a time.
+A source is one file here with a function `read(split, ...) -> Reviews`.
 """
 
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Iterator
+from itertools import compress, islice
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from datasets.sentiment import csv_file, demo, imdb, imdb_reviews
 from datasets.sentiment.cleaning import CLEANING, clean
 from datasets.sentiment.csv_file import OPTIONS as CSV_OPTIONS
 from datasets.sentiment.overlap import warn_overlap
-from datasets.sentiment.reviews import UNLABELLED, Reviews
+from datasets.sentiment.reviews import UNLABELLED, Reviews, first
 
 DATASETS = ("demo", "imdb", "imdb_reviews", "csv")
 SPLITS = ("train", "dev", "test", "unlabelled")
@@ -53,32 +52,36 @@ def load(
       seed: which reviews `demo` draws and which films `imdb` holds out for dev. The splits of a
         `csv` do not depend on it: a model tested with another seed must not meet its own training.
       limit: at most this many reviews, of all labels alike; None for all.
-      **options: of `csv` (`csv_file.stream` explains them): `text_column`, `label_column`,
+      **options: of `csv` (`csv_file.Options` explains them): `text_column`, `label_column`,
         `delimiter`, `encoding`, `quoting`, `header`. None, for any of them, is to find it out.
 
     Returns:
       Records of `id <string>[]`, where a review stands in its source, `text <string>[]` and
-      `label <int32>[]`, an index into `label_names`.
+      `label <int32>[]`, an index into `label_names`. Their number is the dataset's cardinality.
 
     Raises:
       ValueError: an unknown name, split or option; files that are not there, not in the layout
         expected, or too broken; a split that the source does not have.
     """
     _check(dataset, split, data_dir, limit, options)
-    if dataset == "csv":
-        records = csv_file.stream(split, data_dir, limit, **options)
-    else:
-        reviews = _read(dataset, split, data_dir, seed)
-        reviews = reviews if limit is None else reviews.first(limit)
-        records = lambda: zip(reviews.ids, reviews.texts, reviews.labels, strict=True)  # noqa: E731
-    return tf.data.Dataset.from_generator(
-        lambda: _chunks(records), output_signature=_SPEC
-    ).unbatch()
+    reviews = _read(dataset, split, data_dir, seed, options)
+    count = len(reviews.labels)
+    places = first(reviews.labels, count if limit is None else limit)
+    chosen = np.zeros(count, bool)
+    chosen[places] = True
+    records = tf.data.Dataset.from_generator(
+        lambda: _chunks(reviews, chosen), output_signature=_SPEC
+    )
+    return records.unbatch().apply(tf.data.experimental.assert_cardinality(len(places)))
 
 
 def label_names(dataset: str, data_dir: Path | str | None = None, **options) -> tuple[str, ...]:
-    """The labels' names in the order of their numbers."""
-    check_choice("dataset", dataset, DATASETS)
+    """The labels' names in the order of their numbers.
+
+    Raises:
+      ValueError: as `load`.
+    """
+    _check(dataset, "train", data_dir, None, options)
     return csv_file.label_names(data_dir, **options) if dataset == "csv" else imdb.NAMES
 
 
@@ -89,7 +92,9 @@ def raw_files(dataset: str, data_dir: Path | str | None = None) -> list[Path]:
     return imdb.files(data_dir) if dataset == "imdb" else []
 
 
-def _read(dataset: str, split: str, data_dir, seed: int) -> Reviews:
+def _read(dataset: str, split: str, data_dir, seed: int, options: dict) -> Reviews:
+    if dataset == "csv":
+        return csv_file.read(split, data_dir, **options)
     if dataset == "demo":
         return demo.read(split, seed=seed)
     return (imdb if dataset == "imdb" else imdb_reviews).read(split, data_dir, seed=seed)
@@ -115,10 +120,11 @@ def _check(dataset, split, data_dir, limit, options) -> None:
         )
 
 
-def _chunks(records: Callable[[], Iterator[tuple[str, str, int]]]) -> Iterator[dict]:
-    rows = iter(records())
+def _chunks(reviews: Reviews, chosen: np.ndarray) -> Iterator[dict]:
+    rows = compress(zip(reviews.texts(), reviews.labels, strict=True), chosen)
     while chunk := list(islice(rows, CHUNK)):
-        ids, texts, labels = zip(*chunk, strict=True)
+        texts, labels = zip(*chunk, strict=True)
+        ids, texts = zip(*texts, strict=True)
         # Bytes of a user's file may have reached a string as lone surrogates.
         yield {
             "id": [name.encode("utf-8", "surrogatepass") for name in ids],

@@ -45,8 +45,8 @@ def clean(text: str) -> str:
 
 def is_blank(text: str) -> bool:
     """Whether the cleaned text is empty."""
-    if "&" not in text and "<" not in text and text[:64].isascii() and text[:64].strip():
-        return False  # a letter that `clean` does not touch; the rest need not be looked at
+    if "&" not in text and "<" not in text and re.search("[!-~]", text[:64]):
+        return False  # a sign that `clean` does not touch; the rest need not be looked at
     return not clean(text)
 
 

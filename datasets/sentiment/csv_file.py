@@ -5,19 +5,17 @@ import functools
 import itertools
 import logging
 import unicodedata
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from datasets.sentiment import delimited
 from datasets.sentiment.cleaning import clean, is_blank, share_of
 from datasets.sentiment.columns import Columns, find_columns
-from datasets.sentiment.reviews import first
+from datasets.sentiment.reviews import Reviews
 
-OPTIONS = ("text_column", "label_column", "delimiter", "encoding", "quoting", "header")
 MAX_BROKEN = 1 / 20  # of the rows; more is an error
 UNBALANCED = 0.9  # share of the largest class from which a warning is due
 
@@ -25,9 +23,30 @@ _ENDINGS = (".csv", ".tsv")
 _FILES = {"train": "train", "test": "test"} | dict.fromkeys(
     ("dev", "val", "valid", "validation"), "dev"
 )
-_HEAD = 20_000  # rows from which columns are found
+_HEAD = 5000  # rows from which columns are found
 _EXAMPLES = 3
 _LOG = logging.getLogger(__name__)
+
+
+class Options(NamedTuple):
+    """How the file is written; None is to be found.
+
+    text_column, label_column: a column's name, or its place counted from 0.
+    delimiter: one letter, or "tab".
+    encoding: as Python names it ("cp1252").
+    quoting: how a quotation mark stands in a quoted field: "double", "backslash"; or "none".
+    header: whether the first row names the columns.
+    """
+
+    text_column: str | int | None = None
+    label_column: str | int | None = None
+    delimiter: str | None = None
+    encoding: str | None = None
+    quoting: str | None = None
+    header: bool | None = None
+
+
+OPTIONS = Options._fields
 
 
 class Layout(NamedTuple):
@@ -54,7 +73,7 @@ class Survey(NamedTuple):
     shares: np.ndarray
 
 
-def stream(split: str, data_dir: Path | str | None, limit: int | None = None, **options):
+def read(split: str, data_dir: Path | str | None, **options) -> Reviews:
     """One split of a file (or of a folder's only one), or of train, dev and test.csv (or .tsv).
 
     A single file is split 80:10:10 by a hash of each text's words, so that the same text never
@@ -63,112 +82,57 @@ def stream(split: str, data_dir: Path | str | None, limit: int | None = None, **
     Labels may be any strings, two or more; their order is the alphabet's, or that of numbers if all
     are integers. Ids are "reviews.csv:12": the line.
 
-    The file is read twice, one row at a time: once to learn what must be known of the whole, once
-    for the records.
+    The file is read one row at a time: now, to learn what must be known of the whole, and again for
+    the texts.
 
     What cannot be read is left out, counted and told in one log message at WARNING level, once for
     each file: rows with too few or too many fields or not in the file's quoting, broken letters, no
     label (these are broken; more than 1 in 20 is an error), and texts that are empty.
 
     Args:
-      limit: at most this many records, of all labels alike; None for all.
-      text_column, label_column: a column's name, or its place counted from 0.
-      delimiter: one letter, or "tab".
-      encoding: as Python names it ("cp1252").
-      quoting: how a quotation mark stands in a quoted field: "double", "backslash"; or "none".
-      header: whether the first row names the columns.
-
-    Yields:
-      (id, text, label) of each record.
+      **options: see `Options`.
 
     Raises:
       ValueError: no such file, a bad option, too much broken, a single label, labels in dev or test
         that train lacks, an empty split.
     """
-    path, survey, chosen, names = _split(split, data_dir, options)
-    index = {name: place for place, name in enumerate(names)}
-    numbers = np.array([index.get(value, -1) for value in survey.values], np.int32)[survey.labels]
-    if limit is not None:
-        chosen = _first(chosen, numbers, limit)
+    paths, options = files(data_dir), Options(**options)
+    path, survey = paths["train"], _survey(paths["train"], options)
+    names = _names(survey, path)
+    tenths = _tenths(paths)
+    if split in paths and split != "train":
+        path = paths[split]
+        survey = _survey(path, _as_in_train(survey.layout.columns, options))
+        chosen = np.ones(len(survey.labels), bool)
+    elif split in tenths:
+        chosen = np.array(tenths)[survey.shares] == split
+    else:
+        raise ValueError(f"Split `{split}` is not in {data_dir}: it has no {split}.csv or .tsv.")
+    labels = _numbered(survey, chosen, names, f"split `{split}` of {data_dir}")
 
-    def records() -> Iterator[tuple[str, str, int]]:
-        rows = _usable(path, survey.layout)
-        for (line, text, _), wanted, number in zip(rows, chosen, numbers, strict=False):
-            if wanted:
-                yield f"{path.name}:{line}", text, int(number)
+    def texts() -> Iterator[tuple[str, str]]:
+        for line, text, _ in itertools.compress(_usable(path, survey.layout), chosen):
+            yield f"{path.name}:{line}", text
 
-    return records
+    return Reviews(labels, names, texts)
 
 
 def label_names(data_dir: Path | str | None, **options) -> tuple[str, ...]:
-    """The labels of train in their order."""
-    path = files(data_dir)["train"]
-    return _names(_survey(path, _stamp(path), **_whole(options)), path)
-
-
-def _split(split: str, data_dir, options) -> tuple[Path, Survey, np.ndarray, tuple[str, ...]]:
-    """The split's file, its survey, `<bool>[rows]` which rows are the split's, and train's labels.
+    """The labels of train in their order.
 
     Raises:
-      ValueError: the split is not there, has no rows, or has labels that train lacks.
+      ValueError: as `read`.
     """
-    paths, options = files(data_dir), _whole(options)
-    path = paths["train"]
-    survey = _survey(path, _stamp(path), **options)
-    names = _names(survey, path)
-    if split in paths and split != "train":
-        path, columns = paths[split], survey.layout.columns
-        # one layout for all: the columns of train, by name where they have names
-        places = {"text_column": columns.text, "label_column": columns.label}
-        if columns.header is not None:
-            places = {name: columns.header[place] for name, place in places.items()}
-        header = {"header": columns.header is not None}
-        survey = _survey(path, _stamp(path), **{**options, **places, **header})
-        chosen = np.ones(len(survey.labels), bool)
-    elif len(paths) == 1 or (split != "test" and "dev" not in paths):
-        chosen = _splits_of(survey.shares, paths) == split
-    elif split == "train":
-        chosen = np.ones(len(survey.labels), bool)
-    else:
-        raise ValueError(f"Split `{split}` is not in {data_dir}: it has no {split}.csv or .tsv.")
-    _check_labels(survey, chosen, names, f"split `{split}` of {data_dir}")
-    return path, survey, chosen, names
-
-
-def _whole(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {**dict.fromkeys(OPTIONS), **options}
-
-
-def _check_labels(survey: Survey, chosen: np.ndarray, names: Sequence[str], where: str) -> None:
-    if not chosen.any():
-        raise ValueError(f"There is no review in {where}: too few rows for three splits.")
-    there = {survey.values[place] for place in np.unique(survey.labels[chosen])}
-    if unknown := sorted(there - set(names)):
-        raise ValueError(
-            f"Labels of {where} must be among those of train ({', '.join(names[:10])}). "
-            f"Got {', '.join(map(repr, unknown[:10]))}."
-        )
-
-
-def _first(chosen: np.ndarray, numbers: np.ndarray, limit: int) -> np.ndarray:
-    """`chosen` for at most `limit` rows, of all labels alike (see `reviews.first`)."""
-    rows = np.flatnonzero(chosen)
-    limited = np.zeros_like(chosen)
-    limited[rows[first(numbers[rows], limit)]] = True
-    return limited
-
-
-def _splits_of(shares: np.ndarray, paths: Mapping[str, Path]) -> np.ndarray:
-    """The split of each row of a file that holds several: `<str>[rows]`."""
-    splits = np.full(10, "train", dtype="<U5")
-    splits[8] = "dev"
-    if "test" not in paths:
-        splits[9] = "test" if len(paths) == 1 else "train"
-    return splits[shares]
+    path = files(data_dir)["train"]
+    return _names(_survey(path, Options(**options)), path)
 
 
 def files(data_dir: Path | str | None) -> dict[str, Path]:
-    """By split; a single file, which is yet to be split, as "train"."""
+    """By split; a single file, which is yet to be split, as "train".
+
+    Raises:
+      ValueError: `data_dir` is no such file or folder, or several files are of one split.
+    """
     if data_dir is None or not Path(data_dir).exists():
         raise ValueError(
             "`data_dir` must be a .csv or .tsv file, or a folder that holds one, or train.csv, "
@@ -196,41 +160,63 @@ def files(data_dir: Path | str | None) -> dict[str, Path]:
     )
 
 
-def _stamp(path: Path) -> tuple[int, int]:
-    return path.stat().st_mtime_ns, path.stat().st_size
+def _tenths(paths: Mapping[str, Path]) -> list[str]:
+    """The split of each tenth of train's file, which may hold others, too."""
+    dev = "train" if "dev" in paths else "dev"
+    return ["train"] * 8 + [dev, "test" if len(paths) == 1 else "train"]
+
+
+def _as_in_train(columns: Columns, options: Options) -> Options:
+    """The options of another split's file: the columns of train, by name where they have names."""
+    text, label, header = columns
+    if header is not None:
+        text, label = header[text], header[label]
+    return options._replace(text_column=text, label_column=label, header=header is not None)
+
+
+def _numbered(survey: Survey, chosen: np.ndarray, names: tuple[str, ...], where: str) -> np.ndarray:
+    """The labels of the chosen rows as indices into `names`."""
+    if not chosen.any():
+        raise ValueError(f"There is no review in {where}: too few rows for three splits.")
+    labels = survey.labels[chosen]
+    unknown = sorted({survey.values[place] for place in np.unique(labels)} - set(names))
+    if unknown:
+        raise ValueError(
+            f"Labels of {where} must be among those of train ({', '.join(names[:10])}). "
+            f"Got {', '.join(map(repr, unknown[:10]))}."
+        )
+    index = {name: place for place, name in enumerate(names)}
+    return np.array([index.get(value, -1) for value in survey.values], np.int32)[labels]
+
+
+def _survey(path: Path, options: Options) -> Survey:
+    """What must be known of the whole file; read (and complained of) once for each state of it."""
+    stat = path.stat()
+    return _new_survey(path, (stat.st_mtime_ns, stat.st_size), options)
 
 
 @functools.lru_cache(maxsize=4)
-def _survey(
-    path: Path,
-    stamp: tuple[int, int],
-    text_column: str | int | None,
-    label_column: str | int | None,
-    delimiter: str | None,
-    encoding: str | None,
-    quoting: str | None,
-    header: bool | None,
-) -> Survey:
-    """What must be known of the whole file; read (and complained of) once for each state of it."""
-    encoding = delimited.find_encoding(path, encoding)
-    head, whole = delimited.read_head(path, encoding)
-    if not head.strip():
-        raise ValueError(f"{path} is empty.")
-    delimiter, quoting = delimited.find_layout(head, whole, delimiter, quoting)
-    rows = delimited.read_rows(path, encoding, delimiter, quoting)
-    first_rows = list(itertools.islice(rows, _HEAD))
-    rows.close()
-    width = delimited.usual_width(first_rows)
-    table = [row.fields for row in first_rows if row.fields and len(row.fields) == width]
-    columns = find_columns(table, text_column, label_column, header)
-    layout = Layout(encoding, delimiter, quoting, width, columns)
-    faults, values = Faults(), {}
+def _new_survey(path: Path, state: tuple[int, int], options: Options) -> Survey:
+    layout, faults, values = _find_layout(path, options), Faults(), {}
     labels, shares = array.array("i"), array.array("B")
     for _, text, label in _usable(path, layout, faults):
         labels.append(values.setdefault(label, len(values)))
         shares.append(share_of(text))
     faults.settle(path, len(labels), layout)
     return Survey(layout, np.array(labels, np.int32), list(values), np.array(shares, np.uint8))
+
+
+def _find_layout(path: Path, options: Options) -> Layout:
+    encoding = delimited.find_encoding(path, options.encoding)
+    head, whole = delimited.read_head(path, encoding)
+    if not head.strip():
+        raise ValueError(f"{path} is empty.")
+    written = delimited.find_layout(head, whole, options.delimiter, options.quoting)
+    rows = list(itertools.islice(delimited.read_rows(path, encoding, *written), _HEAD))
+    width = delimited.usual_width(rows)
+    table = [row.fields for row in rows if row.fields and len(row.fields) == width]
+    columns = find_columns(table, options.text_column, options.label_column, options.header)
+    return Layout(encoding, *written, width, columns)
 
 
 def _usable(
@@ -242,22 +228,20 @@ def _usable(
     for row in delimited.read_rows(path, layout.encoding, layout.delimiter, layout.quoting):
         if row.fields is None:
             faults.add("not in the file's quoting", row.line, row.lines)
-            continue
-        if len(row.fields) != layout.width:
+        elif len(row.fields) != layout.width:
             faults.add(f"not {layout.width} fields", row.line)
-            continue
-        if header_is_next:
+        elif header_is_next:
             header_is_next = False
-            continue
-        text, label = row.fields[columns.text], _label(row.fields[columns.label])
-        if delimited.broken_letters(text) or delimited.broken_letters(label):
-            faults.add("broken letters", row.line)
-        elif not label:
-            faults.add("no label", row.line)
-        elif is_blank(text):
-            faults.add("empty text", row.line, broken=False)
         else:
-            yield row.line, text, label
+            text, label = row.fields[columns.text], _label(row.fields[columns.label])
+            if delimited.broken_letters(text) or delimited.broken_letters(label):
+                faults.add("broken letters", row.line)
+            elif not label:
+                faults.add("no label", row.line)
+            elif is_blank(text):
+                faults.add("empty text", row.line, broken=False)
+            else:
+                yield row.line, text, label
 
 
 @functools.lru_cache(maxsize=10_000)
@@ -269,19 +253,23 @@ class Faults:
     """Rows that are left out, by kind: how many, and the lines of the first."""
 
     def __init__(self) -> None:
-        self._counts: Counter = Counter()
+        self._counts: dict[str, int] = {}
         self._lines: dict[str, list[int]] = {}
         self.broken = 0
 
     def add(self, kind: str, line: int, lines: int = 1, *, broken: bool = True) -> None:
-        self._counts[kind] += lines
-        self._lines.setdefault(kind, []).append(line)
+        self._counts[kind] = self._counts.get(kind, 0) + lines
+        self._lines[kind] = [*self._lines.get(kind, ()), line][:_EXAMPLES]
         self.broken += lines if broken else 0
 
     def settle(self, path: Path, good: int, layout: Layout) -> None:
-        """One warning if there are any; an error if there are too many, or nothing is left."""
+        """Logs one warning if there are any.
+
+        Raises:
+          ValueError: there are too many, or nothing is left.
+        """
         told = "\n".join(
-            f"  {kind}: {count:,} (from line {', '.join(map(str, self._lines[kind][:_EXAMPLES]))})"
+            f"  {kind}: {count:,} (from line {', '.join(map(str, self._lines[kind]))})"
             for kind, count in self._counts.items()
         )
         if self.broken > MAX_BROKEN * (good + self.broken) or not good:
@@ -296,7 +284,7 @@ class Faults:
 
 
 @functools.lru_cache(maxsize=3)
-def _told_unbalanced(path: Path, largest: str, share: float) -> None:
+def _tell_unbalanced(path: Path, largest: str, share: float) -> None:
     _LOG.warning("%s is unbalanced: %.1f%% of its rows are %r.", path, 100 * share, largest)
 
 
@@ -316,7 +304,7 @@ def _names(survey: Survey, path: Path) -> tuple[str, ...]:
         )
     largest = max(counts, key=counts.get)
     if counts[largest] > UNBALANCED * total:
-        _told_unbalanced(path, largest, counts[largest] / total)
+        _tell_unbalanced(path, largest, counts[largest] / total)
     try:
         return tuple(sorted(counts, key=int))
     except ValueError:

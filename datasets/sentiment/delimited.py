@@ -30,7 +30,7 @@ QUOTING = {
 LONGEST = 2**24  # letters of a field; a longer one is not in the file's quoting
 
 _BROKEN = re.compile("[\udc80-\udcff]")
-_SAMPLE = 2**20  # letters from the start, from which delimiter and quoting are found
+_SAMPLE = 2**20  # letters at a time; from the first ones, delimiter and quoting are found
 _LOG = logging.getLogger(__name__)
 
 
@@ -51,33 +51,37 @@ def find_encoding(path: Path, encoding: str | None = None) -> str:
     Raises:
       ValueError: an unknown `encoding`; or the bytes are not text in it (many zero bytes).
     """
-    if encoding is not None:
-        try:
-            codecs.lookup(encoding)
-        except LookupError as error:
-            raise ValueError(
-                "`encoding` must be one that Python knows (utf-8, cp1252, utf-16, ...). "
-                f"Got {encoding!r}."
-            ) from error
-    else:
-        with path.open("rb") as file:
-            mark = file.read(2)
-        wide = mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-        encoding = "utf-16" if wide else "utf-8-sig"
-    letters, beyond, broken, zeros = _count_letters(path, encoding)
-    if encoding == "utf-8-sig" and 2 * broken > beyond:
-        encoding = "cp1252"
-        _LOG.warning("%s is not UTF-8: read as cp1252. `encoding` names another.", path)
+    likely = encoding or _likely_encoding(path)
+    try:
+        letters, beyond, broken, zeros = _count_letters(path, likely)
+    except (LookupError, ValueError) as error:
+        raise ValueError(
+            "`encoding` must be one that Python knows (utf-8, cp1252, utf-16, ...) and can read "
+            f"{path} in. Got {encoding!r}: {error}."
+        ) from error
     if 10 * zeros > letters:
         raise ValueError(f"{path} is not text, or `encoding` must be named (utf-16-le, say).")
-    return encoding
+    if encoding is None and likely == "utf-8-sig" and 2 * broken > beyond:
+        _LOG.warning("%s is not UTF-8: read as cp1252. `encoding` names another.", path)
+        return "cp1252"
+    return likely
+
+
+def _likely_encoding(path: Path) -> str:
+    with path.open("rb") as file:
+        mark = file.read(2)
+    return "utf-16" if mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
 
 
 def _count_letters(path: Path, encoding: str) -> tuple[int, int, int, int]:
-    """Letters of the file in an encoding: all, those beyond ASCII, the broken ones, and zeros."""
+    """Letters of the file in an encoding: all, those beyond ASCII, the broken ones, and zeros.
+
+    Raises:
+      LookupError, ValueError: the encoding is unknown, or it cannot read a file in parts.
+    """
     counts = np.zeros(4, np.int64)
     with open(path, encoding=encoding, errors=_ESCAPE, newline="") as file:
-        while text := file.read(2**22):
+        while text := file.read(_SAMPLE):
             beyond = 0 if text.isascii() else len(text) - len(text.encode("ascii", "ignore"))
             broken = broken_letters(text) if beyond else 0
             counts += (len(text), beyond, broken, text.count("\0"))
@@ -105,7 +109,7 @@ def read_head(path: Path, encoding: str) -> tuple[str, bool]:
 
 
 def read_rows(path: Path, encoding: str, delimiter: str, quoting: str) -> Iterator[Row]:
-    """All rows of a file but blank lines, one at a time; what is broken has lone surrogates."""
+    """All rows of a file but blank lines, one at a time; a broken letter is a lone surrogate."""
     with open(path, encoding=encoding, errors=_ESCAPE, newline="") as file:
         yield from rows(_lines(file), delimiter, quoting)
 
@@ -121,7 +125,7 @@ def broken_letters(text: str) -> int:
 
 
 def rows(lines: Iterable[str], delimiter: str, quoting: str) -> Iterator[Row]:
-    """All rows but blank lines. After one that is not in the quoting, reads on at the next line."""
+    """All rows but blank lines; after a row that is not in the quoting goes on at the next line."""
     reader = csv.reader(iter(lines), delimiter=delimiter, strict=True, **QUOTING[quoting])
     while True:
         before = reader.line_num
@@ -138,7 +142,7 @@ def rows(lines: Iterable[str], delimiter: str, quoting: str) -> Iterator[Row]:
 
 @contextmanager
 def _long_fields():
-    """The module's limit, 131,072 letters a field, holds for all of its readers: put it back."""
+    """Raises the csv module's limit of 131,072 letters a field, and puts it back for others."""
     limit = csv.field_size_limit(LONGEST)
     try:
         yield
@@ -168,9 +172,9 @@ def find_layout(
     if delimiter is not None and (len(delimiter) != 1 or delimiter in '\r\n"'):
         raise ValueError(f"`delimiter` must be one letter, or tab. Got {delimiter!r}.")
     candidates = [
-        (one, other)
-        for one in ([delimiter] if delimiter else DELIMITERS)
-        for other in ([quoting] if quoting else QUOTING)
+        (letter, kind)
+        for letter in ([delimiter] if delimiter else DELIMITERS)
+        for kind in ([quoting] if quoting else QUOTING)
     ]
     scores = {candidate: _score(text, whole, *candidate) for candidate in candidates}
     best = max(candidates, key=scores.get)  # the first among equals
@@ -202,7 +206,7 @@ def _is_torn(field: str) -> bool:
     return opens != closes and (opens or field.count('"') % 2 == 1)
 
 
-def usual_width(found: list[Row]) -> int:
+def usual_width(sample: list[Row]) -> int:
     """The number of fields that most rows have; 0 if there are none."""
-    widths = Counter(len(row.fields) for row in found if row.fields is not None)
+    widths = Counter(len(row.fields) for row in sample if row.fields is not None)
     return max(widths, key=lambda width: (widths[width], width), default=0)

@@ -60,8 +60,8 @@ def read(split: str, data_dir: Path | str | None, *, seed: int = 0) -> Reviews:
     files = _files(split, data_dir)
     rows = []
     for path, text in files.items():
-        if found := re.fullmatch(r"((?:train|test)/(neg|pos|unsup))/(\d{1,9})_(\d{1,2})", path):
-            rows.append((found[1], int(found[3]), path, text, _LABELS[found[2]]))
+        if name := re.fullmatch(r"((?:train|test)/(neg|pos|unsup))/(\d{1,9})_(\d{1,2})", path):
+            rows.append((name[1], int(name[3]), path, text, _LABELS[name[2]]))
     rows.sort()  # by label, then by number
     _require_parts(split, {row[0] for row in rows}, data_dir)
     if split in ("train", "dev"):
@@ -72,16 +72,19 @@ def read(split: str, data_dir: Path | str | None, *, seed: int = 0) -> Reviews:
 
 
 def files(data_dir: Path | str | None) -> list[Path]:
-    """Where train and dev are read from: the archive, or the unpacked folder; none if not there."""
-    root = Path(data_dir or "")
-    trees = [tree / "train" for tree in (root, root / "aclImdb")]
-    there = [path for path in trees if path.is_dir()]
-    there += [root / name for name in (_PUBLISHED, _ARCHIVES["train"]) if (root / name).is_file()]
-    return there[:1] if data_dir is not None else []
+    """Where train and dev are read from: the archive, or unpacked files and folders; or nothing."""
+    source = _source(_PARTS["train"], "train", data_dir)
+    if source is None or source.is_file():
+        return [source] if source else []
+    return [source / part for parts in (_PARTS["train"], _lists(_PARTS["train"])) for part in parts]
 
 
 def films_of(paths: Iterable[str], files: dict[str, str]) -> dict[str, str]:
-    """The film (the address of its page) of each review, from the `urls_*` among `files`."""
+    """The film (the address of its page) of each review, from the `urls_*` among `files`.
+
+    Raises:
+      ValueError: a review has none.
+    """
     films = {}
     lines = {}
     for path in paths:
@@ -114,7 +117,8 @@ def hold_out(films: dict[str, str], seed: int) -> set[str]:
     reviews: dict[str, Counter] = {}
     for path, film in films.items():
         reviews.setdefault(film, Counter())[path.split("/")[1]] += 1
-    room = {label: round(count * DEV_SHARE) for label, count in sum_of(reviews.values()).items()}
+    totals = Counter(path.split("/")[1] for path in films)
+    room = {label: round(count * DEV_SHARE) for label, count in totals.items()}
     held_out = set()
     for film in sorted(
         reviews, key=lambda film: hashlib.sha256(f"{seed} {film}".encode()).digest()
@@ -126,40 +130,37 @@ def hold_out(films: dict[str, str], seed: int) -> set[str]:
     return held_out
 
 
-def sum_of(counters: Iterable[Counter]) -> Counter:
-    total: Counter = Counter()
-    for counter in counters:
-        total.update(counter)
-    return total
-
-
 def _files(split: str, data_dir: Path | str | None) -> dict[str, str]:
     """Contents by path below aclImdb/, without ".txt": the split's reviews and lists of films."""
+    parts = _PARTS[split]
+    source = _source(parts, split, data_dir)
+    if source is None:
+        return {}
+    return _decoded((_in_tree if source.is_dir() else _in_archive)(source, parts))
+
+
+def _source(parts: tuple[str, ...], split: str, data_dir: Path | str | None) -> Path | None:
+    """The unpacked folder that has a part of the split, else the archive."""
     if data_dir is None or not Path(data_dir).is_dir():
         got = "None" if data_dir is None else f"{str(data_dir)!r}, which is no folder"
         raise ValueError(f"{_HINT} Got {got}.")
     root = Path(data_dir)
-    parts = _PARTS[split]
     for tree in (root, root / "aclImdb"):
         if any((tree / part).is_dir() for part in parts):
-            return _decoded(_in_tree(tree, parts))
-    for name in (_PUBLISHED, _ARCHIVES[split]):
-        if (root / name).is_file():
-            return _decoded(_in_archive(root / name, parts))
-    return {}
+            return tree
+    archives = [root / name for name in (_PUBLISHED, _ARCHIVES[split])]
+    return next((archive for archive in archives if archive.is_file()), None)
 
 
-def _wanted(path: str, parts: tuple[str, ...]) -> bool:
-    folder = path.rpartition("/")[0]
-    return folder in parts or path in {part.replace("/", "/urls_") + ".txt" for part in parts}
+def _lists(parts: tuple[str, ...]) -> list[str]:
+    """The lists of the films of some parts."""
+    return [part.replace("/", "/urls_") + ".txt" for part in parts]
 
 
 def _in_tree(tree: Path, parts: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
-    for folder in {part.partition("/")[0] for part in parts} | set(parts):
-        for file in (tree / folder).glob("*.txt"):
-            path = f"{folder}/{file.name}"
-            if _wanted(path, parts):
-                yield path, file.read_bytes()
+    lists = [tree / path for path in _lists(parts) if (tree / path).is_file()]
+    for file in [*lists, *(file for part in parts for file in (tree / part).glob("*.txt"))]:
+        yield file.relative_to(tree).as_posix(), file.read_bytes()
 
 
 def _in_archive(archive: Path, parts: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
@@ -176,8 +177,9 @@ def _in_archive(archive: Path, parts: tuple[str, ...]) -> Iterator[tuple[str, by
         with unpacked(archive) as file, tarfile.open(fileobj=file, mode="r|") as members:
             for member in members:
                 path = member.name.removeprefix("./").removeprefix("aclImdb/")
-                if member.isreg() and _wanted(path, parts):
-                    largest = _LARGEST if "urls_" not in path else _LARGEST_LIST
+                is_list = path in _lists(parts)
+                if member.isreg() and (is_list or path.rpartition("/")[0] in parts):
+                    largest = _LARGEST_LIST if is_list else _LARGEST
                     if member.size > largest:
                         raise ValueError(
                             f"A review must have at most {_LARGEST:,} bytes, a list of films "
@@ -192,10 +194,10 @@ def _in_archive(archive: Path, parts: tuple[str, ...]) -> Iterator[tuple[str, by
 def _check_whole(archive: Path, changed: int) -> None:
     """Once for each state of the file (`changed`: its time stamp)."""
     with archive.open("rb") as file:
-        found = hashlib.file_digest(file, "md5").hexdigest()
-    if found != _MD5:
+        md5 = hashlib.file_digest(file, "md5").hexdigest()
+    if md5 != _MD5:
         raise ValueError(
-            f"{archive} must have its publisher's MD5 {_MD5}. Got {found}: load it again. "
+            f"{archive} must have its publisher's MD5 {_MD5}. Got {md5}: load it again. "
             "(One that you packed yourself can be used unpacked.)"
         )
 
@@ -210,8 +212,8 @@ def _decoded(files: Iterable[tuple[str, bytes]]) -> dict[str, str]:
     return texts
 
 
-def _require_parts(split: str, found: set[str], data_dir: Path | str) -> None:
-    missing = [part for part in _PARTS[split] if part not in found]
+def _require_parts(split: str, there: set[str], data_dir: Path | str) -> None:
+    missing = [part for part in _PARTS[split] if part not in there]
     if missing:
         raise ValueError(
             f"Split `{split}` of IMDB is not in {data_dir}: no reviews of "

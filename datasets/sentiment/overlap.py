@@ -19,21 +19,22 @@ _LOG = logging.getLogger(__name__)
 
 
 def warn_overlap(train: tf.data.Dataset, held_out: tf.data.Dataset) -> int:
-    """The number of held-out texts that have a near-duplicate in training; logs a warning if any.
+    """The number of held-out reviews that have a near-duplicate in training, told in a warning.
 
     With S(a) the set of the runs of five words in text a (of all its words, if it has fewer), lower
     case, punctuation aside, two texts are near-duplicates if
 
         |S(a) & S(b)| / |S(a) | S(b)| >= 0.5
 
-    (Broder, "On the resemblance and containment of documents", 1997; here exact, not sampled).
+    (Broder, "On the resemblance and containment of documents", 1997; here exact, not sampled). A
+    pair whose common shingles are all in more than 20 held-out reviews is not seen.
 
     Args:
         train, held_out: records of `id` and `text`; the first `MOST` of each are compared.
     """
     names, held = [], []
     for record in held_out.take(MOST).as_numpy_iterator():
-        names.append(record["id"].decode())
+        names.append(record["id"].decode("utf-8", "replace"))
         held.append(_shingles(record["text"].decode("utf-8", "surrogatepass")))
     owners = np.repeat(np.arange(len(held)), [len(shingles) for shingles in held])
     shingles = np.concatenate([*held, np.zeros(0, np.uint64)])
@@ -42,9 +43,9 @@ def warn_overlap(train: tf.data.Dataset, held_out: tf.data.Dataset) -> int:
     nearest: dict[int, str] = {}  # held-out text -> id of a training text that is like it
     for records in train.take(MOST).batch(_BLOCK).as_numpy_iterator():
         block = [_shingles(text.decode("utf-8", "surrogatepass")) for text in records["text"]]
-        for place, other in _candidates(block, shingles, owners, len(held)):
-            if other not in nearest and _resemblance(block[place], held[other]) >= ALIKE:
-                nearest[other] = records["id"][place].decode()
+        for row, place in _candidates(block, shingles, owners, len(held)):
+            if place not in nearest and _resemblance(block[row], held[place]) >= ALIKE:
+                nearest[place] = records["id"][row].decode("utf-8", "replace")
     if nearest:
         pairs = [f"{names[a]} ~ {b}" for a, b in sorted(nearest.items())[:_EXAMPLES]]
         more = "; ..." if len(nearest) > _EXAMPLES else ""
@@ -75,16 +76,16 @@ def _candidates(
 ) -> list[tuple[int, int]]:
     """Pairs (in the block, held out) that share a shingle which is no set phrase."""
     wanted = np.concatenate(block)
-    place = np.repeat(np.arange(len(block)), [len(one) for one in block])
+    place = np.repeat(np.arange(len(block)), [len(text) for text in block])
     low = np.searchsorted(shingles, wanted, "left")
-    found = np.searchsorted(shingles, wanted, "right") - low  # held-out reviews that have it
-    use = (found > 0) & (found <= _COMMON)
-    low, found, place = low[use], found[use], place[use]
-    within = np.arange(found.sum()) - np.repeat(np.cumsum(found) - found, found)
-    pairs = np.repeat(place, found) * count + owners[np.repeat(low, found) + within]
+    holders = np.searchsorted(shingles, wanted, "right") - low  # held-out reviews that have it
+    use = (holders > 0) & (holders <= _COMMON)
+    low, holders, place = low[use], holders[use], place[use]
+    within = np.arange(holders.sum()) - np.repeat(np.cumsum(holders) - holders, holders)
+    pairs = np.repeat(place, holders) * count + owners[np.repeat(low, holders) + within]
     return [divmod(pair, count) for pair in np.unique(pairs).tolist()]
 
 
-def _resemblance(one: np.ndarray, other: np.ndarray) -> float:
-    common = len(np.intersect1d(one, other, assume_unique=True))
-    return common / (len(one) + len(other) - common)
+def _resemblance(first: np.ndarray, second: np.ndarray) -> float:
+    common = len(np.intersect1d(first, second, assume_unique=True))
+    return common / (len(first) + len(second) - common)

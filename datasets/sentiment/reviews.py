@@ -1,5 +1,6 @@
-"""What every source of reviews gives: texts, labels, the labels' names and ids."""
+"""What every source of reviews gives: labels, their names, and the texts one at a time."""
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,32 +12,22 @@ UNLABELLED = -1  # the label of a review that has none
 class Reviews:
     """Reviews of one split, in an order that is always the same.
 
-    texts: as they stand in the source; `cleaning.clean` takes the HTML out.
     labels: `<int32>[reviews]`, indices into `names`; -1 (`UNLABELLED`) where there is none.
     names: the labels' names in index order.
-    ids: where each review stands in its source; no two are the same.
+    texts: gives (id, text) of each review, from the first one, whenever it is called. Texts are as
+        they stand in the source (`cleaning.clean` takes the HTML out); an id says where, and no two
+        are the same.
     """
 
-    texts: tuple[str, ...]
     labels: np.ndarray
     names: tuple[str, ...]
-    ids: tuple[str, ...]
+    texts: Callable[[], Iterable[tuple[str, str]]]
 
-    def __len__(self) -> int:
-        return len(self.texts)
 
-    def select(self, indices: np.ndarray) -> "Reviews":
-        """The reviews at `indices <int>[selected]`, in that order."""
-        return Reviews(
-            tuple(self.texts[i] for i in indices),
-            self.labels[indices],
-            self.names,
-            tuple(self.ids[i] for i in indices),
-        )
-
-    def first(self, limit: int) -> "Reviews":
-        """At most `limit` reviews, in the source's order, of all labels alike: see `first`."""
-        return self.select(first(self.labels, limit))
+def as_reviews(rows: Sequence[tuple[str, str, int]], names: tuple[str, ...]) -> Reviews:
+    """`(id, text, label)` rows, all in memory, as `Reviews`."""
+    labels = np.array([label for _, _, label in rows], np.int32)
+    return Reviews(labels, names, lambda: (row[:2] for row in rows))
 
 
 def first(labels: np.ndarray, limit: int) -> np.ndarray:
@@ -52,9 +43,3 @@ def first(labels: np.ndarray, limit: int) -> np.ndarray:
         places = np.flatnonzero(labels == label)
         turn[places] = np.arange(len(places))
     return np.sort(np.argsort(turn, kind="stable")[:limit])
-
-
-def as_reviews(rows: list[tuple[str, str, int]], names: tuple[str, ...]) -> Reviews:
-    """`(id, text, label)` rows as `Reviews`."""
-    ids, texts, labels = zip(*rows, strict=True) if rows else ((), (), ())
-    return Reviews(tuple(texts), np.array(labels, np.int32), names, tuple(ids))

@@ -1,25 +1,31 @@
-"""Sentence pairs: `read("demo", "train")` and its likes; README.md has a card for each source.
+"""Sentence pairs: `load("demo", "train")` and its likes; README.md has a card for each source.
 
-A source is one file here with a function `raw_pairs(split, ...)` that gives the pairs as they lie
-in the source; what is wrong with them is found, counted and left out here, the same for all.
+A source is one file here with a function `raw_pairs(split, ...)`, which streams the pairs as they
+lie in the source; faulty pairs are found, counted and left out here, the same for all.
 """
 
+import functools
 import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import tensorflow as tf
 
 from datasets.choices import check_choice
-from datasets.translation import demo, multi30k, pairs, prepared
-from datasets.translation.cleaning import Pairs, clean
+from datasets.translation import demo, multi30k, pairs, tfds_pairs
+from datasets.translation.cleaning import RawPair, clean
 
 SOURCES = ("demo", "multi30k", "pairs", "ted_hrlr_translate")
 SPLITS = ("train", "dev", "test")
+CHUNK = 1000  # records that pass from Python to TensorFlow at a time
 
+_SPEC = {name: tf.TensorSpec([None], tf.string) for name in ("id", "source", "target")}
 _LOG = logging.getLogger(__name__)
 
 
-def read(
+def load(
     dataset: str,
     split: str,
     data_dir: Path | str | None = None,
@@ -28,12 +34,14 @@ def read(
     target: str = "de",
     seed: int = 0,
     limit: int | None = None,
-) -> Pairs:
-    """The sentence pairs of one split, in an order that is always the same.
+) -> tf.data.Dataset:
+    """The sentence pairs of one split, one at a time, in an order that is always the same.
 
     Sentences are in Unicode's form NFC, stripped, and each run of white space is one space; case
     and punctuation are the source's own. Pairs that cannot be used (see `cleaning.clean`) are left
-    out, counted in `skipped`, and named in one log message at WARNING level.
+    out, counted, and told in one log message at WARNING level: a first pass over the source learns
+    that and the number of pairs; each pass over the records is one more. No pass holds more than
+    `CHUNK` pairs.
 
     Args:
         dataset: one of `SOURCES`, or `NAME/CONFIG` of a translation data set of
@@ -42,48 +50,80 @@ def read(
         data_dir: folder of the raw files (of `pairs` also the one file); `demo` needs none.
         source, target: languages, as the source names them; any two locales for `demo`.
         seed: which pairs `demo` draws; the other sources do not use it.
-        limit: at most so many pairs, the first ones; None for all.
+        limit: at most so many pairs, the first ones, and no further line is read; None for all.
+
+    Returns:
+        Records of `id <string>[]` (where a pair is from, such as "train:17": a line, from 1),
+        `source <string>[]` and `target <string>[]`; the dataset knows its cardinality.
 
     Raises:
         ValueError: an argument is unknown; files are not there or not in their layout; two aligned
             files differ in length; no pair of the split can be used.
     """
+    _check(dataset, split, data_dir, source, target, limit)
+    raw = _raw_pairs(dataset, split, data_dir, source, target, seed, limit)
+    skipped: Counter[str] = Counter()
+    usable = sum(1 for _ in islice(clean(raw(), skipped), limit))
+    where = f"{dataset} ({source} to {target}), split `{split}`"
+    if skipped:
+        counts = "; ".join(f"{kind}: {count:,}" for kind, count in skipped.items())
+        _LOG.warning("Left out of %s: %s.", where, counts)
+    if not usable:
+        raise ValueError(f"`split` must hold a usable pair. Got none in {where}.")
+    records = tf.data.Dataset.from_generator(
+        lambda: _chunks(islice(clean(raw(), Counter()), limit)), output_signature=_SPEC
+    )
+    return records.unbatch().apply(tf.data.experimental.assert_cardinality(usable))
+
+
+def raw_files(
+    dataset: str, data_dir: Path | str | None = None, *, source: str = "en", target: str = "de"
+) -> list[Path]:
+    """The files that a source reads, of all splits: what a digest of the data is made of."""
+    languages = {"source": source, "target": target}
+    if dataset == "pairs":
+        splits = pairs.split_files(data_dir, **languages).values()
+    elif dataset == "multi30k":
+        splits = [multi30k.split_files(split, data_dir, **languages) for split in SPLITS]
+    else:
+        splits = []
+    return [path for files in splits for path in files]
+
+
+def _raw_pairs(
+    dataset, split, data_dir, source, target, seed, limit
+) -> Callable[[], Iterator[RawPair]]:
+    """A function that begins a pass over a split's pairs as they lie in the source."""
+    languages = {"source": source, "target": target}
+    if dataset == "demo":
+        return functools.partial(demo.raw_pairs, split, **languages, seed=seed, limit=limit)
+    if dataset in ("multi30k", "pairs"):
+        module = multi30k if dataset == "multi30k" else pairs
+        return functools.partial(module.raw_pairs, split, data_dir, **languages)
+    name = tfds_pairs.ted_config(source, target) if dataset == "ted_hrlr_translate" else dataset
+    return functools.partial(tfds_pairs.raw_pairs, name, split, data_dir, **languages)
+
+
+def _check(dataset, split, data_dir, source, target, limit) -> None:
     check_choice("split", split, SPLITS)
     if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
         raise ValueError(f"`limit` must be a positive integer or None. Got {limit!r}.")
     if source == target:
         raise ValueError(f"`source` and `target` must be two languages. Got {source!r} twice.")
-    found = clean(_raw(dataset, split, data_dir, source, target, seed, limit), limit)
-    where = f"{dataset} ({source} to {target}), split `{split}`"
-    if found.skipped:
-        counts = "; ".join(f"{kind}: {count:,}" for kind, count in found.skipped.items())
-        _LOG.warning("Left out of %s: %s.", where, counts)
-    if not found.sources:
-        raise ValueError(f"`split` must hold a usable pair. Got none in {where}.")
-    return found
+    if "/" not in dataset:
+        check_choice("dataset", dataset, SOURCES)
+    if dataset == "demo" and data_dir is not None:
+        raise ValueError(
+            "`data_dir` must be None for `demo`, which is made by code (`pairs` reads your own "
+            f"files). Got {str(data_dir)!r}."
+        )
 
 
-def load(dataset: str, split: str, data_dir: Path | str | None = None, **options):
-    """The same as a `tf.data.Dataset` of `{"source": <string>[], "target": <string>[]}`."""
-    found = read(dataset, split, data_dir, **options)
-    return tf.data.Dataset.from_tensor_slices(
-        {"source": list(found.sources), "target": list(found.targets)}
-    )
-
-
-def _raw(dataset, split, data_dir, source, target, seed, limit):
-    if "/" in dataset:
-        return prepared.raw_pairs(dataset, split, data_dir, source=source, target=target)
-    check_choice("dataset", dataset, SOURCES)
-    if dataset == "ted_hrlr_translate":
-        config = prepared.ted_config(source, target)
-        return prepared.raw_pairs(config, split, data_dir, source=source, target=target)
-    if dataset == "demo":
-        if data_dir is not None:
-            raise ValueError(
-                "`data_dir` must be None for `demo`, which is made by code (`pairs` reads your own "
-                f"files). Got {str(data_dir)!r}."
-            )
-        return demo.raw_pairs(split, source=source, target=target, seed=seed, limit=limit)
-    files = multi30k if dataset == "multi30k" else pairs
-    return files.raw_pairs(split, data_dir, source=source, target=target)
+def _chunks(pairs: Iterator[tuple[str, str, str]]) -> Iterator[dict[str, list[bytes]]]:
+    while chunk := list(islice(pairs, CHUNK)):
+        columns = zip(*chunk, strict=True)
+        # A file's name may have reached an id as lone surrogates.
+        yield {
+            name: [text.encode("utf-8", "surrogateescape") for text in column]
+            for name, column in zip(_SPEC, columns, strict=True)
+        }

@@ -6,6 +6,7 @@ Kilometer". Any two of CLDR's locales will do.
 """
 
 import datetime
+import hashlib
 import itertools
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -37,7 +38,7 @@ Writer = Callable[[babel.Locale], str]
 
 def raw_pairs(
     split: str, *, source: str, target: str, seed: int = 0, limit: int | None = None
-) -> list[tuple[str, str, str]]:
+) -> Iterator[tuple[str, str, str]]:
     """(id, source, target); no source sentence is drawn twice, so that splits have none in common.
 
     Args:
@@ -54,22 +55,26 @@ def raw_pairs(
     count = COUNTS[split] if limit is None else limit
     if split != "train":
         count = min(count, COUNTS[split])
-    found = itertools.islice(_distinct(*locales, seed), before, before + count)
-    return [(f"{split}:{line}", *pair) for line, pair in enumerate(found, start=1)]
+    pairs = itertools.islice(_distinct(*locales, seed), before, before + count)
+    return ((f"{split}:{line}", *pair) for line, pair in enumerate(pairs, start=1))
 
 
 def _distinct(source: babel.Locale, target: babel.Locale, seed: int) -> Iterator[tuple[str, str]]:
     rng = np.random.default_rng(seed)
-    seen: set[str] = set()
+    seen: set[int] = set()  # hashes: of millions of sentences, too, they fit the memory
     repeats = 0
     while repeats < _GIVE_UP:
         write = _draw(rng)
         pair = write(source), write(target)
-        key = " ".join(pair[0].split())
+        key = _hash(" ".join(pair[0].split()))
         repeats = repeats + 1 if key in seen else 0
         if key not in seen:
             seen.add(key)
             yield pair
+
+
+def _hash(sentence: str) -> int:
+    return int.from_bytes(hashlib.blake2b(sentence.encode(), digest_size=8).digest(), "big")
 
 
 def _draw(rng: np.random.Generator) -> Writer:

@@ -1,16 +1,20 @@
 """Text files as lines, packed (.gz, .xz) or not."""
 
 import gzip
+import itertools
 import lzma
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
+
+from datasets.translation.cleaning import RawPair
 
 PACKED = {".gz": gzip.open, ".xz": lzma.open}
 LARGEST = 2**32  # bytes of a packed file, unpacked
 
 
-def read_lines(path: Path) -> list[str]:
-    """The lines of a UTF-8 file; bytes that are not UTF-8 become surrogates.
+def read_lines(path: Path) -> Iterator[str]:
+    """The lines of a UTF-8 file, one by one; bytes that are not UTF-8 become surrogates.
 
     Lines end at a line feed alone (a carriage return before it goes): some sentences hold other
     characters that Python's `splitlines` would break at, and then two files no longer align.
@@ -18,16 +22,20 @@ def read_lines(path: Path) -> list[str]:
     Raises:
         ValueError: the packed file is not whole, or unpacks to more than `LARGEST` bytes.
     """
+    packed, size, codec = path.suffix in PACKED, 0, "utf-8-sig"
     try:
         with PACKED.get(path.suffix, open)(path, "rb") as file:
-            data = file.read(LARGEST + 1 if path.suffix in PACKED else -1)
+            while line := file.readline(LARGEST + 1 - size if packed else -1):
+                size += len(line)
+                if packed and size > LARGEST:
+                    raise ValueError(
+                        f"{path} must unpack to at most {LARGEST:,} bytes. It has more."
+                    )
+                text = line.decode(codec, errors="surrogateescape")
+                yield text.removesuffix("\n").removesuffix("\r")
+                codec = "utf-8"  # a mark of the byte order stands at the beginning alone
     except (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error) as error:
         raise ValueError(f"{path} is not a whole {path.suffix} file: {error}.") from error
-    if path.suffix in PACKED and len(data) > LARGEST:
-        raise ValueError(f"{path} must unpack to at most {LARGEST:,} bytes. It has more.")
-    text = data.decode("utf-8-sig", errors="surrogateescape")
-    lines = [line.removesuffix("\r") for line in text.split("\n")]
-    return lines[:-1] if lines[-1] == "" else lines
 
 
 def plain_name(path: Path) -> str:
@@ -36,29 +44,32 @@ def plain_name(path: Path) -> str:
 
 
 def find_files(folder: Path) -> dict[str, Path]:
-    """Unpacked name -> file, of the files right in `folder`; one that is unpacked comes first."""
-    found: dict[str, Path] = {}
+    """Unpacked name -> file, of the files right in `folder`; an unpacked one comes first."""
+    files: dict[str, Path] = {}
     for path in sorted(folder.iterdir(), key=lambda path: (path.suffix in PACKED, path.name)):
         if path.is_file() and not path.name.startswith("."):
-            found.setdefault(plain_name(path), path)
-    return found
+            files.setdefault(plain_name(path), path)
+    return files
 
 
-def read_aligned(source: Path, target: Path) -> list[tuple[str, str, str]]:
+def read_aligned(source: Path, target: Path) -> Iterator[RawPair]:
     """(id, source, target) of each line of two files that belong together line by line.
 
     Raises:
-        ValueError: the files have different numbers of lines.
+        ValueError: the files have different numbers of lines; known at the end of the shorter.
     """
-    sources, targets = read_lines(source), read_lines(target)
-    if len(sources) != len(targets):
-        raise ValueError(
-            "Two aligned files must have the same number of lines. "
-            f"Got {len(sources):,} in {source} and {len(targets):,} in {target}."
-        )
     name = plain_name(source).rpartition(".")[0]
-    lines = enumerate(zip(sources, targets, strict=True), start=1)
-    return [(f"{name}:{line}", *pair) for line, pair in lines]
+    lines = itertools.zip_longest(read_lines(source), read_lines(target))
+    pairs = enumerate(lines, start=1)
+    for line, pair in pairs:
+        if None in pair:
+            longer = line + sum(1 for _ in pairs)
+            counts = [line - 1 if side is None else longer for side in pair]
+            raise ValueError(
+                "Two aligned files must have the same number of lines. "
+                f"Got {counts[0]:,} in {source} and {counts[1]:,} in {target}."
+            )
+        yield f"{name}:{line}", *pair
 
 
 def check_folder(data_dir: Path | str | None, hint: str) -> Path:

@@ -5,8 +5,10 @@ Workshop on Vision and Language 2016; French: Elliott et al., WMT 2017; Czech: B
 WMT 2018.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
+from datasets.translation.cleaning import RawPair
 from datasets.translation.files import check_folder, find_files, read_aligned
 
 LANGUAGES = ("en", "de", "fr", "cs")
@@ -19,13 +21,20 @@ _HINT = (
 
 def raw_pairs(
     split: str, data_dir: Path | str | None, *, source: str, target: str
-) -> list[tuple[str, str, str]]:
+) -> Iterator[RawPair]:
     """(id, source, target) of a split's lines: train 29,000, dev 1,014, test 1,000.
 
     Raises:
         ValueError: a language that Multi30k does not have; a file that is not there; two files of
             different lengths.
     """
+    return read_aligned(*split_files(split, data_dir, source=source, target=target))
+
+
+def split_files(
+    split: str, data_dir: Path | str | None, *, source: str, target: str
+) -> tuple[Path, Path]:
+    """The two files of a split."""
     for argument, language in (("source", source), ("target", target)):
         if language not in LANGUAGES:
             choices = ", ".join(LANGUAGES)
@@ -35,4 +44,4 @@ def raw_pairs(
     missing = [name for name in names if name not in files]
     if missing:
         raise ValueError(f"`data_dir` must be {_HINT} Not in {data_dir}: {', '.join(missing)}.")
-    return read_aligned(*(files[name] for name in names))
+    return files[names[0]], files[names[1]]

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from datasets.translation.cleaning import RawPair, tidy
@@ -31,8 +31,8 @@ _HINT = (
 
 def raw_pairs(
     split: str, data_dir: Path | str | None, *, source: str, target: str
-) -> list[RawPair]:
-    """(id, source, target) of each line of a split.
+) -> Iterator[RawPair]:
+    """(id, source, target) of each line of a split, one by one.
 
     A split with files of its own (train.en and train.de, or dev.tsv) has all their lines. Where
     there are no such files for dev or test, the split's pairs are those of train (or of the one
@@ -42,17 +42,12 @@ def raw_pairs(
         ValueError: the folder has no such files, or several that could be meant; two aligned files
             differ in length.
     """
-    place = check_folder(data_dir, _HINT)
-    given = _given_splits(place, source, target)
-    own = given.get(split)
-    if own is not None and (split != "train" or len(given) == len(SPLIT_NAMES)):
-        return _read(own, source, target)
-    held_out = [name for name in SHARES if name not in given]
-    return [
-        pair
-        for pair in _read(given["train"], source, target)
-        if split_of(pair[1] or "", held_out) == split
-    ]
+    files = split_files(data_dir, source=source, target=target)
+    pairs = _read(files.get(split, files["train"]), source, target)
+    if split in files and (split != "train" or len(files) == len(SPLIT_NAMES)):
+        return pairs
+    held_out = [name for name in SHARES if name not in files]
+    return (pair for pair in pairs if split_of(pair[1] or "", held_out) == split)
 
 
 def split_of(sentence: str, held_out: Sequence[str] = ("dev", "test")) -> str:
@@ -71,23 +66,26 @@ def split_of(sentence: str, held_out: Sequence[str] = ("dev", "test")) -> str:
     return "train"
 
 
-def _given_splits(place: Path, source: str, target: str) -> dict[str, tuple[Path, ...]]:
+def split_files(
+    data_dir: Path | str | None, *, source: str, target: str
+) -> dict[str, tuple[Path, ...]]:
     """Split -> its two aligned files, or its one table; "train" is always there."""
+    place = check_folder(data_dir, _HINT)
     if place.is_file():
         return {"train": (place,)}
     files = find_files(place)
-    found = {}
+    splits: dict[str, tuple[Path, ...]] = {}
     for split, names in SPLIT_NAMES.items():
         for name in names:
             aligned = (f"{name}.{source}", f"{name}.{target}")
             tables = [name + ending for ending in _TABLES if name + ending in files]
             if all(file in files for file in aligned):
-                found.setdefault(split, tuple(files[file] for file in aligned))
+                splits.setdefault(split, tuple(files[file] for file in aligned))
             elif tables:
-                found.setdefault(split, (files[tables[0]],))
-    if "train" not in found:
-        found["train"] = _only_files(files, place, source, target)
-    return found
+                splits.setdefault(split, (files[tables[0]],))
+    if "train" not in splits:
+        splits["train"] = _only_files(files, place, source, target)
+    return splits
 
 
 def _only_files(files: dict[str, Path], place: Path, source: str, target: str) -> tuple[Path, ...]:
@@ -116,20 +114,22 @@ def _names(file: str, language: str) -> bool:
     return any(part.startswith(language.lower()) for part in parts)
 
 
-def _read(files: tuple[Path, ...], source: str, target: str) -> list[RawPair]:
-    if len(files) == 2:
-        return read_aligned(*files)
-    (table,) = files
+def _read(files: tuple[Path, ...], source: str, target: str) -> Iterator[RawPair]:
+    return read_aligned(*files) if len(files) == 2 else _read_table(*files, source, target)
+
+
+def _read_table(table: Path, source: str, target: str) -> Iterator[RawPair]:
     name = plain_name(table).rpartition(".")[0]
-    rows = [line.split("\t") for line in read_lines(table)]
-    first, columns = 0, _columns(source, target)
-    if rows and {source.lower(), target.lower()} <= {cell.strip().lower() for cell in rows[0]}:
-        header = [cell.strip().lower() for cell in rows[0]]
-        first, columns = 1, (header.index(source.lower()), header.index(target.lower()))
-    return [
-        (f"{name}:{line}", *((row[c] for c in columns) if len(row) > max(columns) else (None,) * 2))
-        for line, row in enumerate(rows[first:], start=first + 1)
-    ]
+    columns = _columns(source, target)
+    for line, text in enumerate(read_lines(table), start=1):
+        row = text.split("\t")
+        names = [cell.strip().lower() for cell in row] if line == 1 else []
+        if {source.lower(), target.lower()} <= set(names):
+            columns = names.index(source.lower()), names.index(target.lower())
+        elif len(row) > max(columns):
+            yield f"{name}:{line}", row[columns[0]], row[columns[1]]
+        else:
+            yield f"{name}:{line}", None, None
 
 
 def _columns(source: str, target: str) -> tuple[int, int]:

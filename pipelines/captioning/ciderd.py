@@ -22,7 +22,7 @@ Work that does not depend on the candidates is done once, by `document_frequenci
 
 import math
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -59,20 +59,20 @@ class ImageReferences(NamedTuple):
     lengths: tuple[int, ...]
 
 
-def document_frequencies(references: Sequence[Sequence[Words]]) -> Frequencies:
-    """Weights of all n-grams of a corpus: `references[image][reference]` is a sentence.
+def document_frequencies(references: Iterable[Sequence[Words]]) -> Frequencies:
+    """Weights of all n-grams of a corpus: the references of each image in turn.
 
     An n-gram counts once for an image, in however many of its references it stands.
 
     Raises:
         ValueError: no images, or a sentence that is a string instead of a sequence of words.
     """
-    if not len(references):
-        raise ValueError("`references` must hold at least one image. Got none.")
-    images = Counter()
-    for sentences in references:
+    images, count = Counter(), 0
+    for count, sentences in enumerate(references, start=1):  # noqa: B007
         images.update({gram for words in sentences for gram in _ngrams(words)})
-    largest = math.log(len(references))
+    if not count:
+        raise ValueError("`references` must hold at least one image. Got none.")
+    largest = math.log(count)
     return Frequencies({gram: largest - math.log(n) for gram, n in images.items()}, largest)
 
 

@@ -1,22 +1,87 @@
-"""Captions as numbers: the vocabulary, and batches of images with their captions."""
+"""Captions as numbers and back, and how both lie on the disk: read one image at a time."""
 
+import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
+from datasets.captioning import load, raw_files
+from pipelines.cache import cached, digest_of, with_progress
+from pipelines.captioning.flags import Evaluate, Train
 from pipelines.captioning.metrics import tokenize_for_metrics
+from pipelines.runs import json_digest, read_json, write_json
+from pipelines.store import Store, cached_store
 
 PAD, START, END, UNKNOWN = range(4)
 SPECIAL = ("<padding>", "<start>", "<end>", "<unknown>")  # never part of an answer
+CHUNK = 1000  # images whose captions are written at a time
+VERSION = 1  # of how records are read and kept: another one makes caches anew
+
+Records = Callable[[], tf.data.Dataset]  # called only where a cache does not hold the answer
 
 
-def build_vocabulary(captions: Iterable[str], min_count: int) -> list[str]:
+# From raw files to stores.
+
+
+def read_split(flags: Train | Evaluate, split: str) -> tf.data.Dataset:
+    """The records of a split: `image_id`, `image_bytes`, `captions`."""
+    return load(flags.dataset, split, flags.data_dir, limit=flags.limit)
+
+
+def data_key(flags: Train) -> dict[str, Any]:
+    """All that the records of a run's splits depend on."""
+    files = digest_of(raw_files(flags.dataset, flags.data_dir))
+    return {"version": VERSION, "files": files, "dataset": flags.dataset, "limit": flags.limit}
+
+
+def caption_store(flags: Train, split: str, key: Mapping[str, Any], records: Records) -> Store:
+    """What people wrote about each image of a split: column `text`, a JSON list in UTF-8."""
+    kind = {"kind": "captions", "split": split}
+    return cached_store(flags.cache_dir, {**key, **kind}, _texts(records))
+
+
+def _texts(records: Records) -> Iterator[dict]:
+    captions = records().map(lambda record: record["captions"]).as_numpy_iterator()
+    for chunk in with_progress(_chunks(captions), len, "images read for their captions"):
+        rows = [json.dumps([text.decode() for text in image]).encode() for image in chunk]
+        yield {"text": (np.frombuffer(b"".join(rows), np.uint8), [len(row) for row in rows])}
+
+
+def texts_of(captions: Store, image: int) -> list[str]:
+    """The captions of one image, from a `caption_store`."""
+    return json.loads(captions.row("text", image).tobytes())
+
+
+def all_texts(captions: Store) -> Iterator[list[str]]:
+    """The captions of each image in turn."""
+    return (texts_of(captions, image) for image in range(len(captions)))
+
+
+def build_vocabulary(flags: Train, captions: Store, key: Mapping[str, Any]) -> list[str]:
+    """The words of the training captions, from the cache or one pass over them.
+
+    Raises:
+        ValueError: `min_count` leaves no word.
+    """
+
+    def write(folder):
+        texts = (text for image in all_texts(captions) for text in image)
+        counts = Counter(word for text in texts for word in tokenize_for_metrics(text))
+        write_json(folder / "vocabulary.json", frequent_words(counts, flags.min_count))
+
+    kind = {"kind": "captioning vocabulary", "min_count": flags.min_count}
+    return read_json(cached(flags.cache_dir, {**key, **kind}, write) / "vocabulary.json")
+
+
+def frequent_words(counts: Mapping[str, int], min_count: int) -> list[str]:
     """Words seen at least `min_count` times, most frequent first, after the four special ones.
 
     Equal counts are in alphabetical order, so that the same captions give the same numbers.
     """
-    counts = Counter(word for caption in captions for word in tokenize_for_metrics(caption))
     words = [word for word, count in counts.items() if count >= min_count]
     if not words:
         raise ValueError(
@@ -25,21 +90,59 @@ def build_vocabulary(captions: Iterable[str], min_count: int) -> list[str]:
     return [*SPECIAL, *sorted(words, key=lambda word: (-counts[word], word))]
 
 
-def encode_captions(
-    captions: Sequence[Sequence[str]], vocabulary: Sequence[str], max_length: int
-) -> list[list[list[int]]]:
-    """Captions of each image as word numbers with the end token.
+def word_store(
+    flags: Train, captions: Store, vocabulary: Sequence[str], key: Mapping[str, Any]
+) -> Store:
+    """The training captions as numbers: columns `words` and `longest`.
 
-    Example, with "a" = 4 and "dog" = 5: "A dog." -> [4, 5, 2]. A caption of more than `max_length`
-    words is cut there and has no end token: it did not end where it was cut.
+    `words` has the numbers of an image's captions one after the other, each with the end token;
+    `longest`, `<int32>`, says how long the longest of them is with it.
     """
+    kind = {"kind": "captioning words", "vocabulary": json_digest(list(vocabulary))}
+    return cached_store(flags.cache_dir, {**key, **kind}, _numbered(captions, vocabulary))
+
+
+def _numbered(captions: Store, vocabulary: Sequence[str]) -> Iterator[dict]:
     numbers = {word: index for index, word in enumerate(vocabulary)}
+    dtype = np.uint16 if len(vocabulary) <= 2**16 else np.int32
+    for chunk in _chunks(all_texts(captions)):
+        images = [[encode(text, numbers) for text in image] for image in chunk]
+        rows = [[number for caption in image for number in caption] for image in images]
+        longest = [max(map(len, image), default=0) for image in images]
+        values = np.array([number for row in rows for number in row], dtype)
+        yield {
+            "words": (values, [len(row) for row in rows]),
+            "longest": np.array(longest, np.int32),
+        }
 
-    def encode(caption):
-        words = [numbers.get(word, UNKNOWN) for word in tokenize_for_metrics(caption)]
-        return [*words, END][: max_length + 1] if len(words) <= max_length else words[:max_length]
 
-    return [[encode(caption) for caption in image] for image in captions]
+def _chunks(rows: Iterator) -> Iterator[list]:
+    while chunk := list(islice(rows, CHUNK)):
+        yield chunk
+
+
+# From text to numbers and back.
+
+
+def encode(caption: str, numbers: Mapping[str, int]) -> list[int]:
+    """A caption's words as numbers, and the end: with "a" = 4, "dog" = 5, "A dog." -> [4, 5, 2]."""
+    return [*(numbers.get(word, UNKNOWN) for word in tokenize_for_metrics(caption)), END]
+
+
+def numbers_of(words: Store, image: int) -> list[list[int]]:
+    """The captions of one image, from a `word_store`, each with its end token."""
+    captions, caption = [], []
+    for number in words.row("words", image).tolist():
+        caption.append(number)
+        if number == END:
+            captions.append(caption)
+            caption = []
+    return captions
+
+
+def cut(caption: Sequence[int], max_length: int) -> Sequence[int]:
+    """At most `max_length` words and the end; a caption that is cut has no end: it did not end."""
+    return caption if len(caption) <= max_length + 1 else caption[:max_length]
 
 
 def decode_tokens(tokens: np.ndarray, vocabulary: Sequence[str]) -> str:
@@ -50,14 +153,6 @@ def decode_tokens(tokens: np.ndarray, vocabulary: Sequence[str]) -> str:
             break
         words.append(vocabulary[token])
     return " ".join(words)
-
-
-def pad(captions: Sequence[Sequence[int]], time: int) -> np.ndarray:
-    """Right padding with 0: `<int32>[captions, time]`."""
-    padded = np.zeros((len(captions), time), np.int32)
-    for row, caption in zip(padded, captions, strict=True):
-        row[: len(caption)] = caption[:time]
-    return padded
 
 
 def shift_right(answers: np.ndarray) -> np.ndarray:
@@ -78,81 +173,14 @@ def token_weights(answers: np.ndarray) -> np.ndarray:
     return mask / max(mask.mean(), 1e-6)
 
 
-def boundaries(captions: Sequence[Sequence[Sequence[int]]]) -> list[int]:
-    """Lengths in tokens to pad to, from the longest caption of each image.
-
-    Three at most: each is a step of its own to compile.
-    """
-    longest = [max(map(len, image)) for image in captions]
-    return sorted({int(np.quantile(longest, share)) for share in (0.35, 0.7, 1.0)})
-
-
-def bucket_of(captions: Sequence[Sequence[int]], boundaries: Sequence[int]) -> int:
-    """The smallest boundary that the image's longest caption fits in; the last one otherwise."""
-    longest = max(len(caption) for caption in captions)
-    return next((b for b in boundaries if longest <= b), boundaries[-1])
-
-
-def training_batches(
-    features: Callable[[np.ndarray, np.random.Generator], dict[str, np.ndarray]],
-    captions: Sequence[Sequence[Sequence[int]]],
-    *,
-    batch_size: int,
-    captions_per_image: int,
-    boundaries: Sequence[int],
-    word_dropout: float,
-    rng: np.random.Generator,
-) -> Iterator[tuple[dict, np.ndarray, np.ndarray]]:
-    """One pass over the images in random order, each with some of its captions.
-
-    Images whose captions are of similar length share a batch, so that few steps are padding; the
-    last batch of a bucket is filled up with images of the same bucket, so that all have one size
-    and a compiled step serves them.
-
-    Args:
-        features: rows, random generator -> the model's image inputs for those rows.
-        captions: word numbers of each image's captions.
-        batch_size: images a batch.
-        captions_per_image: captions of each image in a batch; of more, a random choice.
-        boundaries: lengths in tokens, rising, that captions are padded to.
-        word_dropout: share of the words read that become the unknown word.
-        rng: decides the order; the same generator state gives the same pass.
-
-    Yields:
-        inputs with `tokens <int32>[batch, captions, time]`, answers of that shape, and weights
-        `<float32>` of that shape.
-    """
-    chosen = []
-    for image in captions:
-        order = rng.permutation(len(image))[:captions_per_image]
-        chosen.append([image[index] for index in order])
-    buckets: dict[int, list[int]] = {}
-    for row in rng.permutation(len(chosen)):
-        buckets.setdefault(bucket_of(chosen[row], boundaries), []).append(row)
-    batches = []
-    for boundary, rows in buckets.items():
-        rows = np.array(rows)
-        rows = np.resize(rows, -(-len(rows) // batch_size) * batch_size)
-        batches += [(boundary, part) for part in rows.reshape(-1, batch_size)]
-    for index in rng.permutation(len(batches)):
-        time, rows = batches[index]
-        answers = np.zeros((batch_size, captions_per_image, time), np.int32)
-        for place, row in enumerate(rows):
-            answers[place, : len(chosen[row])] = pad(chosen[row], time)
-        tokens = drop_words(shift_right(answers), word_dropout, rng)
-        yield {**features(rows, rng), "tokens": tokens}, answers, token_weights(answers)
-
-
-def drop_words(tokens: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    """Replaces a random share of the words read by the unknown word.
-
-    The model then cannot continue from the last word alone and must look at the image (word
-    dropout, Bowman et al. 2016). Start, end and padding stay.
-    """
-    dropped = (rng.random(tokens.shape) < share) & (tokens > UNKNOWN)
-    return np.where(dropped, UNKNOWN, tokens)
-
-
-def batch_count(captions: Sequence[Sequence[Sequence[int]]], batch_size: int, boundaries) -> int:
-    """An upper bound of the batches in one pass, for the schedule of the learning rate."""
-    return len(captions) // batch_size + len(boundaries)
+def search_rules(flags: Train) -> dict[str, Any]:
+    """What a caption may be, for every search (see `zoo.decoding.Rules`)."""
+    return {
+        "start_token": START,
+        "end_token": END,
+        "pad_token": PAD,
+        "forbidden_tokens": (UNKNOWN,),
+        "max_length": flags.max_length,
+        "min_length": 1,
+        "length_penalty": flags.length_penalty,
+    }

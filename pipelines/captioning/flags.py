@@ -5,66 +5,73 @@ from typing import Annotated, Literal
 
 import tyro
 
-from pipelines.flags import EvaluateFlags, ExportFlags, PredictFlags, TrainFlags
+from pipelines.flags import (
+    AboveZero,
+    Count,
+    EvaluateFlags,
+    ExportFlags,
+    NotNegative,
+    Positive,
+    PredictFlags,
+    Rate,
+    Share,
+    TrainFlags,
+)
+
+Name = Literal["demo", "flickr8k", "coco_captions", "folder"]
 
 
 @dataclass(frozen=True)
 class Train(TrainFlags):
     """Data to model to metrics to SavedModel, in one go; goes on where it was cut off."""
 
-    dataset: Literal["demo", "flickr8k", "coco_captions", "folder"] = "demo"
+    dataset: Name = "demo"
     """Data set: demo (drawn scenes), flickr8k, coco_captions, folder (your own images)."""
     encoder: str = "small_cnn"
     """small_cnn, efficientnet_lite0|1|2, or a network of keras.applications by class name."""
     train_encoder: bool = True
     """Train the encoder, too. Off: its features are computed once and cached."""
-    image_size: int = 64  # pixels
+    image_size: Positive = 64  # pixels
     """Side that images are resized to, in pixels."""
     flip: bool = False
     """Mirror images at random in training. Wrong where captions say left and right."""
-    min_count: int = 1  # captions
+    min_count: Positive = 1  # captions
     """Words seen less often in training become the unknown word."""
-    max_length: int = 20  # words
+    max_length: Positive = 20  # words
     """Captions are cut after so many words."""
     attention: Literal["additive", "none"] = "additive"
     """How words look at the image: a look at the grid each word, or once at the start."""
-    cell: Literal["lstm", "lstm_tanh", "simple_rnn"] = "lstm"
-    """The lecture's LSTM, the same with the usual tanh candidate, or the lecture's SimpleRNN."""
-    units: int = 128
-    """Size of the recurrent states."""
-    embedding_units: int = 128
+    embedding_units: Positive = 128
     """Size of word embeddings and of the image's cells."""
-    attention_units: int = 64
+    attention_units: Positive = 64
     """Size of the attention's hidden layer."""
-    dropout: float = 0.1
-    """Share of embeddings, image cells, states and readouts dropped in training."""
-    word_dropout: float = 0.2
+    word_dropout: Share = 0.2
     """Share of the words that the model reads in training replaced by the unknown word."""
-    batch_size: int = 64  # images
+    batch_size: Positive = 64  # images
     """Images a step."""
-    captions_per_image: int = 5
+    captions_per_image: Positive = 5
     """Captions of each image in a step."""
-    epochs: int = 8
+    epochs: Positive = 8
     """Passes over the training images."""
-    learning_rate: float = 2e-3
+    learning_rate: AboveZero = 2e-3
     """Largest learning rate; rises over the first twentieth of the steps, then falls to 0."""
-    label_smoothing: float = 0.0
+    label_smoothing: Rate = 0.0
     """Share of the target probability spread over all words."""
     fine_tune_from: str | None = None
     """Layer of the frozen encoder behind which it learns, too, in the fine-tuning epochs."""
-    fine_tune_epochs: int = 0
+    fine_tune_epochs: Count = 0
     """Passes after the others in which that part of the encoder learns with the decoder."""
-    fine_tune_learning_rate: float = 3e-4
+    fine_tune_learning_rate: AboveZero = 3e-4
     """Largest learning rate of those passes."""
-    self_critical_epochs: int = 0
+    self_critical_epochs: Count = 0
     """Passes of self-critical training on CIDEr-D after the others."""
-    self_critical_learning_rate: float = 1e-4
+    self_critical_learning_rate: AboveZero = 1e-4
     """Learning rate of those passes, constant."""
-    keep: int = 1
+    keep: Positive = 1
     """Best epochs to keep; a mean of their weights is used where it validates better."""
-    beam_size: int = 3
+    beam_size: Positive = 3
     """Width of the exported model's beam search."""
-    length_penalty: float = 0.7
+    length_penalty: NotNegative = 0.7
     """Exponent of the length that a caption's log probability is divided by."""
 
 
@@ -72,10 +79,8 @@ class Train(TrainFlags):
 class Evaluate(EvaluateFlags):
     """The metrics of an exported model on a split, free-running."""
 
-    dataset: Literal["demo", "flickr8k", "coco_captions", "folder"] | None = None
+    dataset: Name | None = None
     """Data set. Default: the one that the model was trained on."""
-    batch_size: int = 50  # images
-    """Images a call."""
 
 
 @dataclass(frozen=True)
@@ -90,34 +95,10 @@ class Predict(PredictFlags):
 class Export(ExportFlags):
     """A finished run as a new version under saved_models/."""
 
-    beam_size: int | None = None
+    beam_size: Positive | None = None
     """Width of the beam search. Default: the run's."""
-    length_penalty: float | None = None
+    length_penalty: NotNegative | None = None
     """Exponent of the length that a log probability is divided by. Default: the run's."""
-
-
-def check(flags: Train) -> None:
-    """Raises ValueError for sizes that no run can have, before anything is loaded."""
-    positive = "image_size min_count max_length units embedding_units attention_units batch_size"
-    for name in (*positive.split(), "captions_per_image", "epochs", "keep", "beam_size"):
-        if getattr(flags, name) < 1:
-            raise ValueError(f"`{name}` must be at least 1. Got {getattr(flags, name)}.")
-    if flags.self_critical_epochs < 0:
-        raise ValueError(
-            f"`self_critical_epochs` must be at least 0. Got {flags.self_critical_epochs}."
-        )
-    fine_tunes = flags.fine_tune_epochs > 0
-    if fine_tunes != (flags.fine_tune_from is not None) or (fine_tunes and flags.train_encoder):
-        raise ValueError(
-            "`fine_tune_epochs` above 0 and `fine_tune_from` must come together, and with "
-            f"`train_encoder` off. Got {flags.fine_tune_epochs}, {flags.fine_tune_from!r} and "
-            f"{flags.train_encoder}."
-        )
-    if flags.self_critical_epochs and flags.captions_per_image < 2:
-        raise ValueError(
-            "`captions_per_image` must be at least 2 for self-critical training, which compares an "
-            f"image's captions with each other. Got {flags.captions_per_image}."
-        )
 
 
 DEMO = Train()

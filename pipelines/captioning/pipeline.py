@@ -1,92 +1,87 @@
 """Image captioning, one to many: the whole story of the task, from photographs to a SavedModel."""
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from datasets.captioning import demo
 from pipelines import runs, training
-from pipelines.captioning import data, inputs, measuring, serving
+from pipelines.captioning import data, signatures
 from pipelines.captioning.card import model_card
-from pipelines.captioning.flags import PRESETS, Evaluate, Predict, Train, check
+from pipelines.captioning.evaluation import evaluate
+from pipelines.captioning.flags import PRESETS, Evaluate, Predict, Train
 from pipelines.captioning.flags import Export as ExportFlags
+from pipelines.captioning.image_inputs import Encoders, ImageInputs, build_encoders, open_inputs
+from pipelines.captioning.report import report_sections
 from pipelines.captioning.trainer import Trainer
-from pipelines.verbs import Export, Pipeline
+from pipelines.contract import Export, Pipeline
+from pipelines.flags import arguments_of
+from pipelines.store import Store
 from zoo.models.captioner import Captioner
 
 # Data and model.
 
 
-def build_captioner(
-    flags: Train,
-    vocabulary: Sequence[str],
-    shape: Mapping[str, tuple],
-    encoder: keras.Model | None,
-) -> Captioner:
-    """The model of a run, built for image inputs of `shape` (see `inputs.Inputs`)."""
-    model = Captioner(
-        len(vocabulary),
-        units=flags.units,
-        embedding_units=flags.embedding_units,
-        attention_units=flags.attention_units,
-        attention=flags.attention,
-        cell=flags.cell,
-        dropout=flags.dropout,
-        encoder=encoder,
-        name="captioner",
+def build_captioner(flags: Train, words: int, encoders: Encoders) -> Captioner:
+    """The model of a run, built."""
+    arguments = arguments_of(
+        Captioner, flags, vocabulary_size=words, encoder=encoders.learnt, name="captioner"
     )
-    image = {name: (None, *sizes) for name, sizes in shape.items()}
+    model = Captioner(**arguments)
+    image = {name: (None, *shape) for name, shape in encoders.input_shape().items()}
     model.build({**image, "tokens": (None, None, None)})
     return model
 
 
-def search_rules(flags: Train) -> dict[str, Any]:
-    """What a caption may be, for every search (see `zoo.decoding.Rules`)."""
-    return {
-        "start_token": data.START,
-        "end_token": data.END,
-        "pad_token": data.PAD,
-        "forbidden_tokens": (data.UNKNOWN,),
-        "max_length": flags.max_length,
-        "min_length": 1,
-        "length_penalty": flags.length_penalty,
+def trainer(flags: Train, run: Path) -> Trainer:
+    """Reads the data, builds the model, and says how it is trained."""
+    key, encoders = data.data_key(flags), build_encoders(flags)
+    captions, images = open_split(flags, "train", key, encoders)
+    dev_captions, dev_images = open_split(flags, "dev", key, encoders)
+    vocabulary = data.build_vocabulary(flags, captions, key)
+    words = data.word_store(flags, captions, vocabulary, key)
+    runs.keep(run, "vocabulary", vocabulary)
+    digests = {
+        "train": [captions.digest, images.store.digest],
+        "dev": [dev_captions.digest, dev_images.store.digest],
     }
-
-
-def prepare(flags: Train, run: Path) -> training.Task:
-    """Loads the data, builds the model, and says what an epoch is."""
-    check(flags)
-    train, dev = inputs.read_split(flags, "train"), inputs.read_split(flags, "dev")
-    vocabulary = data.build_vocabulary(
-        (caption for image in train.captions for caption in image), flags.min_count
-    )
-    runs.write_json(run / "vocabulary.json", vocabulary)
-    encoders = inputs.build_encoders(flags)
-    train_inputs = inputs.open_inputs(flags, train, encoders, flip=flags.flip)
-    dev_inputs = inputs.open_inputs(flags, dev, encoders)
-    runs.write_json(run / "input_shape.json", train_inputs.shape)
+    runs.keep(run, "data", digests)
+    model = build_captioner(flags, len(vocabulary), encoders)
     print(
-        f"{len(train.ids)} training images, {len(dev.ids)} dev images, {len(vocabulary)} words, "
-        f"{sum(map(len, train.captions))} captions.",
+        f"{len(captions):,} training images, {len(dev_captions):,} dev images, "
+        f"{len(vocabulary):,} words, {model.count_params():,} parameters.",
         flush=True,
     )
-    model = build_captioner(flags, vocabulary, train_inputs.shape, encoders.learnt)
-    rules = search_rules(flags)
-    trainer = Trainer(flags, model, train_inputs, train.captions, vocabulary, rules)
-    validate = measuring.validator(model, dev_inputs, dev.captions, vocabulary, rules, flags)
-    return training.Task(
-        model=model,
-        epochs=trainer.epochs,
-        begin=trainer.begin,
-        train_epoch=trainer.epoch,
-        validate=validate,
-        monitor="cider_d",
-        keep=flags.keep,
-    )
+    return Trainer(flags, model, vocabulary, images, words, dev_images, dev_captions)
+
+
+def open_split(
+    flags: Train, split: str, key: Mapping[str, Any], encoders: Encoders
+) -> tuple[Store, ImageInputs]:
+    """Captions and images of a split, from the cache or made now: then its records are loaded."""
+    records = functools.cache(functools.partial(data.read_split, flags, split))
+    captions = data.caption_store(flags, split, key, records)
+    return captions, open_inputs(flags, split, key, records, len(captions), encoders)
+
+
+def check(flags: Train) -> None:
+    """Raises ValueError where flags contradict each other."""
+    fine_tunes = flags.fine_tune_epochs > 0
+    if fine_tunes != (flags.fine_tune_from is not None) or (fine_tunes and flags.train_encoder):
+        raise ValueError(
+            "`fine_tune_epochs` above 0 and `fine_tune_from` must come together, and with "
+            f"`train_encoder` off. Got {flags.fine_tune_epochs}, {flags.fine_tune_from!r} and "
+            f"{flags.train_encoder}."
+        )
+    if flags.self_critical_epochs and flags.captions_per_image < 2:
+        raise ValueError(
+            "`captions_per_image` must be at least 2 for self-critical training, which compares an "
+            f"image's captions with each other. Got {flags.captions_per_image}."
+        )
 
 
 # Export and prediction.
@@ -94,40 +89,45 @@ def prepare(flags: Train, run: Path) -> training.Task:
 
 def export(flags: Train, run: Path) -> Export:
     """The run's best weights as signatures."""
-    vocabulary = runs.read_json(run / "vocabulary.json")
+    vocabulary = runs.kept(run, "vocabulary")
     words = run / "vocabulary.txt"
     runs.write_atomically(words, lambda file: file.write("\n".join(vocabulary).encode() + b"\n"))
-    encoders = inputs.build_encoders(flags)
-    shape = runs.read_json(run / "input_shape.json")
-    captioner = build_captioner(flags, vocabulary, shape, encoders.learnt)
+    encoders = build_encoders(flags)
+    captioner = build_captioner(flags, len(vocabulary), encoders)
     training.load_best(captioner, run)
-    return serving.caption_export(
+    return signatures.caption_export(
         captioner,
         encoders.whole(),
         vocabulary,
         words,
         image_size=flags.image_size,
         beam_size=flags.beam_size,
-        rules=search_rules(flags),
+        rules=data.search_rules(flags),
         example=demo.draw(demo.compose(np.random.default_rng(0)), np.random.default_rng(0)),
     )
 
 
 def predict(model, flags: Predict) -> Iterable[str]:
-    """`file<TAB>caption` for each image file, in the order given."""
+    """`file<TAB>caption` for each image file, in the order given.
+
+    Raises:
+        ValueError: an input is no file.
+    """
     files = [Path(name) for name in flags.inputs]
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
         raise ValueError(f"`inputs` must be image files. Not found: {', '.join(missing)}.")
-    answer = model.signatures["serving_default"]
-    for start in range(0, len(files), inputs.BATCH):
-        part = files[start : start + inputs.BATCH]
-        found = answer(image_bytes=tf.constant([file.read_bytes() for file in part]))
-        for file, caption, score in zip(
-            part, found["caption"].numpy(), found["score"].numpy(), strict=True
-        ):
-            text = caption.decode() if score > 0 else "(not a JPEG or PNG image that can be read)"
-            yield f"{file}\t{text}"
+    for start in range(0, len(files), flags.batch_size):
+        yield from _lines(model, files[start : start + flags.batch_size])
+
+
+def _lines(model, files: Sequence[Path]) -> Iterable[str]:
+    images = tf.constant([file.read_bytes() for file in files])
+    answer = model.signatures["serving_default"](image_bytes=images)
+    captions, scores = answer["caption"].numpy(), answer["score"].numpy()
+    for file, caption, score in zip(files, captions, scores, strict=True):
+        text = caption.decode() if score > 0 else "(not a JPEG or PNG image that can be read)"
+        yield f"{file}\t{text}"
 
 
 PIPELINE = Pipeline(
@@ -135,13 +135,14 @@ PIPELINE = Pipeline(
     summary="Image captioning: a CNN reads the image, the lecture's LSTM writes the words.",
     train_flags=Train,
     train_presets=PRESETS,
-    prepare=prepare,
+    trainer=trainer,
     export=export,
-    evaluate=measuring.evaluate,
+    evaluate=evaluate,
     predict=predict,
-    report=measuring.report,
+    report=report_sections,
     card=model_card,
     test_split=lambda flags: "dev" if flags.dataset == "flickr8k" else "test",
+    check=check,
     evaluate_flags=Evaluate,
     predict_flags=Predict,
     export_flags=ExportFlags,

@@ -1,37 +1,37 @@
-"""The report of a captioning run: curves, metrics, captions beside what people wrote, attention.
+"""The report of a captioning run: captions beside what people wrote, copying, attention.
 
 The attention of a word is a map over the grid of the encoder's features; it is shown as heat over
 the photograph, each word's map scaled to its own largest weight, so that even attention is an even
 glow. The grid is taken to cover the whole photograph.
 """
 
+import functools
 import io
 import itertools
+import math
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
 from PIL import Image
 
-from pipelines.captioning.metrics import tokenize_for_metrics
+from pipelines.captioning import data
+from pipelines.captioning.ciderd import cider_d, document_frequencies, prepare_references
+from pipelines.captioning.evaluation import REPORTED, Answers
+from pipelines.captioning.flags import Train
+from pipelines.captioning.metrics import metrics_notes, tokenize_for_metrics
+from pipelines.contract import Evaluation
 from pipelines.report import (
     Html,
     Section,
-    curves_figure,
     data_address,
     escape,
-    fields_table,
-    figure,
     image,
     image_address,
-    metrics_table,
     read_image,
-    write_report,
 )
 
 SHOWN = 6  # examples in each of the groups best, worst and random
@@ -59,9 +59,9 @@ _STYLE = """
 
 
 class Example(NamedTuple):
-    """One image of the split and what the model said about it.
+    """One image of the split and the model's caption of it.
 
-    image_bytes: the image's file.
+    number: of the image in its split.
     caption: the model's.
     references: what people wrote.
     score: CIDEr-D of the caption against the references, 0..10.
@@ -70,7 +70,7 @@ class Example(NamedTuple):
     log_probability: of the caption as the search scores it.
     """
 
-    image_bytes: bytes
+    number: int
     caption: str
     references: Sequence[str]
     score: float
@@ -79,44 +79,67 @@ class Example(NamedTuple):
     log_probability: float
 
 
-def write_caption_report(
-    path: Path,
-    *,
-    title: str,
-    config: Mapping[str, Any],
-    history: Mapping[str, Sequence[float]],
-    metrics: Mapping[str, Mapping[str, float]],
+def report_sections(flags: Train, evaluation: Evaluation) -> Iterator[Section]:
+    """The sections that captioning has of its own: captions beside people's, and attention."""
+    answers: Answers = evaluation.details
+    yield Section("How captions are measured", metrics_notes())
+    records = functools.partial(data.read_split, flags, "train")
+    training = data.caption_store(flags, "train", data.data_key(flags), records)
+    texts = [text for image in data.all_texts(training) for text in image]
+    yield from example_sections(examples_of(answers, texts), answers.images)
+
+
+def examples_of(answers: Answers, training: Sequence[str]) -> list[Example]:
+    """The answers on the first `REPORTED` images, with their own CIDEr-D."""
+    count = min(REPORTED, len(answers.captions))
+    references = [list(map(tokenize_for_metrics, image)) for image in answers.references]
+    frequencies = document_frequencies(references)
+    captions = answers.captions[:count]
+    scores = cider_d(
+        list(map(tokenize_for_metrics, captions)),
+        prepare_references(references[:count], frequencies),
+        frequencies,
+    )
+    nearest = nearest_captions(captions, training)
+    return [
+        Example(
+            number=i,
+            # Word by word as the model wrote it, so that each word has its map.
+            caption=" ".join(answers.words[i]) if answers.words else captions[i],
+            references=answers.references[i],
+            score=float(scores[i]),
+            attention=answers.attention[i] if answers.attention else None,
+            nearest_training_caption=nearest[i][0],
+            log_probability=math.log(max(answers.scores[i], 1e-30)),
+        )
+        for i in range(count)
+    ]
+
+
+def example_sections(
     examples: Sequence[Example],
-    notes: Sequence[str] = (),
+    images: Callable[[Collection[int]], Mapping[int, bytes]],
     shown: int = SHOWN,
-) -> None:
-    """Writes the report of a run as one HTML file without outside links.
+) -> Iterator[Section]:
+    """Examples in groups, and where their words looked.
 
     Args:
-        path: the .html file.
-        title: of the page.
-        config: the run's flags.
-        history: numbers by epoch, `val_` for validation.
-        metrics: for each way of decoding or split (a row), its metrics (the columns).
         examples: captions of one split; the more, the more the best and the worst say.
-        notes: what the table of metrics must say about itself.
+        images: gives the files of some images, by number.
         shown: at most so many examples in each group; a short list is shared out evenly.
     """
     groups = choose_examples(examples, shown)
-    sections = [Section("Metrics", [metrics_table(metrics), *notes])]
-    if history:
-        sections.append(Section("Curves", [figure(curves_figure(history), "curves by epoch")]))
+    chosen = [example for group in groups.values() for example in group]
+    files = images({example.number for example in chosen})
     if examples:
-        sections.append(Section("Copying", [_copying(examples)]))
+        yield Section("Copying", [_copying(examples)])
     for heading, group in groups.items():
         if group:
-            sections.append(Section(f"{heading} captions", [_grid(group)]))
-    chosen = [example for group in groups.values() for example in group]
+            yield Section(f"{heading} captions", [_grid(group, files)], _STYLE)
     with_maps = [e for e in chosen if e.attention is not None and e.caption]
     if with_maps:
-        sections.append(Section("Attention, word by word", list(map(_attention, with_maps))))
-    sections.append(Section("Configuration", [fields_table(config)]))
-    write_report(path, title, sections, _STYLE)
+        panels = [_attention(example, files[example.number]) for example in with_maps]
+        yield Section("Attention, word by word", panels, _STYLE)
 
 
 def choose_examples(examples: Sequence[Example], shown: int = SHOWN) -> dict[str, list[Example]]:
@@ -170,38 +193,6 @@ def nearest_captions(candidates: Sequence[str], training: Sequence[str]) -> list
     return nearest
 
 
-def attention_figure(image_bytes: bytes, words: Sequence[str], attention: np.ndarray) -> bytes:
-    """The photograph, then where the model looked for each word, as one PNG on white.
-
-    Args:
-        image_bytes: the image's file.
-        words: of the caption.
-        attention: `<float>[words, rows, columns]`.
-
-    Raises:
-        ValueError: words and maps differ in number, or the bytes are no image.
-    """
-    maps = _check_maps(words, attention)
-    photo = read_image(image_bytes, 448)
-    columns = min(6, len(words) + 1)
-    rows = -(-(len(words) + 1) // columns)
-    size = (1.7 * columns, (1.7 * photo.height / photo.width + 0.3) * rows)
-    drawing = Figure(figsize=size, layout="constrained", facecolor="white")
-    panels = drawing.subplots(rows, columns, squeeze=False).ravel()
-    for panel in panels:
-        panel.set_axis_off()
-    extent = (0, photo.width, photo.height, 0)
-    panels[0].imshow(photo, extent=extent)
-    grey = np.asarray(_greyish(photo))
-    for panel, word, weights in zip(panels[1:], words, maps, strict=False):
-        panel.imshow(grey, extent=extent)
-        panel.imshow(_heat(weights), extent=extent, interpolation="bilinear")
-        panel.set_title(word, fontsize=11, color="black", parse_math=False)
-    buffer = io.BytesIO()
-    drawing.savefig(buffer, format="png", dpi=110)
-    return buffer.getvalue()
-
-
 def _parts(text: str) -> set[tuple]:
     """Words, pairs and the whole sentence, each with the number of its earlier occurrences."""
     words = tuple(tokenize_for_metrics(text))
@@ -225,15 +216,16 @@ def _copying(examples: Sequence[Example]) -> str:
     )
 
 
-def _grid(examples: Iterable[Example]) -> Html:
-    return Html(f'<div class="grid">{"".join(map(_card, examples))}</div>')
+def _grid(examples: Iterable[Example], files: Mapping[int, bytes]) -> Html:
+    cards = (_card(example, files[example.number]) for example in examples)
+    return Html(f'<div class="grid">{"".join(cards)}</div>')
 
 
-def _card(example: Example) -> str:
+def _card(example: Example, file: bytes) -> str:
     references = "".join(f"<li>{escape(text)}</li>" for text in example.references)
     mark = ' <span class="copied">(copied)</span>' if _is_copied(example) else ""
     return (
-        f'<article class="card">{image(example.image_bytes, example.caption)}<div>'
+        f'<article class="card">{image(file, example.caption)}<div>'
         f'<p class="caption">{escape(example.caption or "(no words)")}</p>'
         f'<p class="soft">CIDEr-D {example.score:.2f}, log-probability '
         f"{example.log_probability:.2f}</p>"
@@ -243,13 +235,12 @@ def _card(example: Example) -> str:
     )
 
 
-def _attention(example: Example) -> Html:
+def _attention(example: Example, file: bytes) -> Html:
     """One panel a word; the photograph stands once in the page, each map as a tiny image on it."""
     words = example.caption.split()
     maps = _check_maps(words, example.attention)
     try:
-        photo = read_image(example.image_bytes, 224)
-        address = image_address(example.image_bytes, 224)
+        photo, address = read_image(file, 224), image_address(file, 224)
     except ValueError:
         return Html("")
     panels = "".join(
@@ -286,8 +277,3 @@ def _heat_address(weights: np.ndarray) -> str:
     buffer = io.BytesIO()
     Image.fromarray(_heat(weights)).save(buffer, "PNG")
     return data_address(buffer.getvalue(), "image/png")
-
-
-def _greyish(photo: Image.Image) -> Image.Image:
-    """A quarter of the colour, so that heat is not taken for the photograph's own colours."""
-    return Image.blend(photo, photo.convert("L").convert("RGB"), 0.75)

@@ -15,8 +15,8 @@ import numpy as np
 
 from pipelines import runs
 from zoo.layers import LSTM, LSTMCell
+from zoo.layers.reparametrised_rnn import ReparametrisedRNN
 from zoo.models import char_lm
-from zoo.models.recurrence import Recurrence
 
 TASKS = ("sentiment", "charlm")
 
@@ -102,8 +102,8 @@ def first_cell(run: Path, arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, np
 def _as_the_lecture_has_them(
     kernel: np.ndarray, recurrent: np.ndarray, constant: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The cell's W from the variables that a centred character model learns: `Recurrence`."""
-    layer = Recurrence(
+    """The cell's W from what a centred character model learns: see `ReparametrisedRNN`."""
+    layer = ReparametrisedRNN(
         LSTMCell(recurrent.shape[0]), gain=char_lm.GAIN, center=char_lm.CENTER if constant else 0.0
     )
     layer.build((None, None, kernel.shape[0]))

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from datasets.sentiment import CLEANING, CSV_OPTIONS, load, raw_files
+from datasets.sentiment import CLEANING, load, raw_files
 from pipelines.cache import cached, digest_of, with_progress
 from pipelines.runs import json_digest, read_json, write_json
-from pipelines.sentiment.flags import Train
+from pipelines.sentiment.flags import Train, csv_options
 from pipelines.store import Store, cached_store
 
 PAD, UNKNOWN = range(2)
@@ -80,15 +80,13 @@ def cut(tokens: tf.RaggedTensor, head: int, tail: int) -> tf.RaggedTensor:
 
 
 def ends(part: str, max_length: int) -> tuple[int, int]:
-    """(head, tail) of `cut` for a flag's word.
+    """(head, tail) of `cut` for the flag's word, "head", "tail" or "both".
 
     "both" keeps a quarter from the beginning and the rest from the end, where the verdict stands
     (Sun et al. 2019, "How to fine-tune BERT for text classification").
     """
-    head = {"head": max_length, "tail": 0, "both": max_length // 4}
-    if part not in head:
-        raise ValueError(f"`cut` must be one of {tuple(head)}. Got {part!r}.")
-    return head[part], max_length - head[part]
+    head = {"head": max_length, "tail": 0, "both": max_length // 4}[part]
+    return head, max_length - head
 
 
 def lookup_table(vocabulary: Sequence[str]) -> tf.lookup.StaticHashTable:
@@ -102,30 +100,33 @@ def lookup_table(vocabulary: Sequence[str]) -> tf.lookup.StaticHashTable:
 
 
 def read_split(flags: Train, split: str) -> tf.data.Dataset:
-    """The records of a split."""
-    options = {name: getattr(flags, name) for name in CSV_OPTIONS}
-    return load(
-        flags.dataset,
-        split,
-        flags.data_dir,
-        seed=flags.split_seed,
-        limit=flags.limit,
-        **{name: value for name, value in options.items() if value is not None},
-    )
+    """The records of a split: `id`, `text` and `label`.
+
+    Raises:
+        ValueError: the data set cannot be used.
+    """
+    options = csv_options(flags)
+    seed, limit = flags.split_seed, flags.limit
+    return load(flags.dataset, split, flags.data_dir, seed=seed, limit=limit, **options)
 
 
 def data_key(flags: Train) -> dict:
-    """All that the records of a run's splits depend on."""
-    names = ("dataset", "split_seed", "limit", "lower_case", *CSV_OPTIONS)
+    """All that the tokens of a run's splits depend on."""
+    names = ("dataset", "split_seed", "limit", "lower_case")
     files = digest_of(raw_files(flags.dataset, flags.data_dir))
-    return {"version": VERSION, "files": files, **{name: getattr(flags, name) for name in names}}
+    values = {name: getattr(flags, name) for name in names}
+    return {"version": VERSION, "files": files, **values, **csv_options(flags)}
 
 
-def build_vocabulary(flags: Train, key: dict) -> list[str]:
+def build_vocabulary(flags: Train, train: tf.data.Dataset, key: dict) -> list[str]:
     """The most frequent tokens of train, after the two special ones; `vocabulary_size` with them.
 
     Of more than `SAMPLE` texts a sample drawn by `--seed` is counted. Equal counts are in
     alphabetical order, so that the same texts give the same numbers.
+
+    Args:
+        train: see `read_split`.
+        key: see `data_key`.
 
     Raises:
         ValueError: `min_count` leaves no word.
@@ -133,7 +134,7 @@ def build_vocabulary(flags: Train, key: dict) -> list[str]:
 
     def write(folder):
         counts: Counter = Counter()
-        texts = sample(read_split(flags, "train"), SAMPLE, flags.seed)
+        texts = sample(train, SAMPLE, flags.seed)
         for batch in with_progress(_tokenized(texts, flags), _rows, "texts counted"):
             counts.update(batch["tokens"].values.numpy().tolist())
         write_json(folder / "vocabulary.json", most_frequent(counts, flags))
@@ -145,7 +146,7 @@ def build_vocabulary(flags: Train, key: dict) -> list[str]:
 
 def sample(records: tf.data.Dataset, most: int, seed: int) -> tf.data.Dataset:
     """At most about `most` records: all of a smaller set, else a share drawn by the seed."""
-    total = int(records.reduce(np.int64(0), lambda count, _: count + 1))
+    total = int(records.cardinality())
     if total <= most:
         return records
     print(f"The vocabulary is counted over {most:,} of {total:,} texts.", flush=True)
@@ -168,30 +169,36 @@ def most_frequent(counts: Counter, flags: Train) -> list[str]:
     return [*SPECIAL, *(word for _, word in ranked[: flags.vocabulary_size - len(SPECIAL)])]
 
 
-def encode_split(flags: Train, split: str, vocabulary: Sequence[str], key: dict) -> Store:
+def encode_split(
+    flags: Train, split: str, records: tf.data.Dataset, vocabulary: Sequence[str], key: dict
+) -> Store:
     """A split as numbers: columns `tokens` (cut to `max_length`) and `label`.
 
     Texts without a label, or without words, are left out.
+
+    Args:
+        split, records: its name and its records, see `read_split`.
+        vocabulary: token of each number.
+        key: see `data_key`.
+
+    Raises:
+        ValueError: nothing is left.
     """
-    cut_at = ends(flags.cut, flags.max_length)
     kind = {
         "kind": "sentiment records",
         "split": split,
         "vocabulary": json_digest(list(vocabulary)),
+        "ends": ends(flags.cut, flags.max_length),
     }
-    return cached_store(
-        flags.cache_dir,
-        {**key, **kind, "ends": cut_at},
-        _numbered(read_split(flags, split), flags, vocabulary, cut_at),
-    )
+    return cached_store(flags.cache_dir, {**key, **kind}, _numbered(records, flags, vocabulary))
 
 
-def _numbered(records: tf.data.Dataset, flags: Train, vocabulary, cut_at) -> Iterator[dict]:
+def _numbered(records: tf.data.Dataset, flags: Train, vocabulary) -> Iterator[dict]:
     table = lookup_table(vocabulary)
     dtype = np.uint16 if len(vocabulary) <= 2**16 else np.int32
 
     def transform(batch):
-        words = cut(batch["tokens"], *cut_at)
+        words = cut(batch["tokens"], *ends(flags.cut, flags.max_length))
         useful = (batch["label"] >= 0) & (words.row_lengths() > 0)
         words = tf.ragged.boolean_mask(words, useful)
         return {

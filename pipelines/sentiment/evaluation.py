@@ -9,10 +9,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from datasets.sentiment import CSV_OPTIONS, label_names, load
+from datasets.sentiment import label_names, load
 from pipelines.contract import Evaluation
 from pipelines.sentiment import metrics
-from pipelines.sentiment.flags import Evaluate
+from pipelines.sentiment.flags import Evaluate, csv_options
 from pipelines.sentiment.signatures import positive_of
 
 SHOWN = 8  # texts in each group of the report
@@ -59,7 +59,7 @@ def evaluate(model, flags: Evaluate) -> Evaluation:
     """Answers of an exported model for a split's texts, as a server would give them.
 
     Raises:
-        ValueError: no text of the split has a label, or the model does not know one.
+        ValueError: no text of the split has a label, or the model does not know a label.
     """
     about = about_model(model)
     records, numbers = _records(flags, about)
@@ -95,10 +95,13 @@ def about_model(model) -> dict[str, Any]:
 
 
 def _records(flags: Evaluate, about: dict[str, Any]) -> tuple[tf.data.Dataset, np.ndarray]:
-    """The split's records, and the model's number of each of their labels."""
-    given = {name: getattr(flags, name) for name in CSV_OPTIONS}
-    given = {name: value for name, value in given.items() if value is not None}
-    options = {**(about["options"] if flags.dataset == about["dataset"] else {}), **given}
+    """The split's records, and the model's number of each of their labels.
+
+    Raises:
+        ValueError: the data cannot be used, or the model does not know a label.
+    """
+    trained_with = about["options"] if flags.dataset == about["dataset"] else {}
+    options = {**trained_with, **csv_options(flags)}
     records = load(
         flags.dataset,
         flags.split,
@@ -119,7 +122,7 @@ def _records(flags: Evaluate, about: dict[str, Any]) -> tuple[tf.data.Dataset, n
 
 def _answered(model, records, numbers: np.ndarray, batch_size: int) -> Iterator[Text]:
     """The texts that have a label, with the model's answers; like lengths share a batch."""
-    progress = keras.utils.Progbar(None, unit_name="text")
+    progress = keras.utils.Progbar(int(records.cardinality()), unit_name="text")
     labelled = records.filter(lambda record: record["label"] >= 0)
     for window in labelled.batch(WINDOW).prefetch(1).as_numpy_iterator():
         order = np.argsort([len(text) for text in window["text"]], kind="stable")
@@ -128,7 +131,8 @@ def _answered(model, records, numbers: np.ndarray, batch_size: int) -> Iterator[
             answers = _answer(model, window["text"][rows])
             for row, probabilities in zip(rows, answers, strict=True):
                 label = int(numbers[window["label"][row]])
-                yield Text(window["id"][row].decode(), window["text"][row], label, probabilities)
+                name = window["id"][row].decode("utf-8", "replace")
+                yield Text(name, window["text"][row], label, probabilities)
             progress.add(len(rows))
 
 
@@ -144,7 +148,7 @@ def explain(model, texts: Sequence[bytes]) -> list[tuple[list[str], np.ndarray]]
     """Words of each text as the model read them, and what each contributed."""
     answer = model.signatures["words"](text=tf.constant(texts, tf.string))
     explained = []
-    for row, moved in zip(answer["words"].numpy(), answer["contributions"].numpy(), strict=True):
+    for row, values in zip(answer["words"].numpy(), answer["contributions"].numpy(), strict=True):
         words = [word.decode() for word in row if word]
-        explained.append((words, moved[: len(words)]))
+        explained.append((words, values[: len(words)]))
     return explained

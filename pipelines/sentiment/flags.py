@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
+from datasets.sentiment import CSV_OPTIONS
 from pipelines.flags import (
     AboveZero,
     Bound,
@@ -15,6 +16,7 @@ from pipelines.flags import (
     Positive,
     PredictFlags,
     Rate,
+    Seed,
     Share,
     TrainFlags,
 )
@@ -23,25 +25,31 @@ Name = Literal["demo", "imdb", "imdb_reviews", "csv"]
 
 
 @dataclass(frozen=True)
-class Train(TrainFlags):
+class Table:
+    """How a file of one's own is written."""
+
+    text_column: str | None = None
+    """Of `csv`: name or number of the column of texts. Default: found, or as in training."""
+    label_column: str | None = None
+    """Of `csv`: name or number of the column of labels. Default: found, or as in training."""
+    delimiter: str | None = None
+    """Of `csv`: what stands between columns. Default: found, or as in training."""
+    encoding: str | None = None
+    """Of `csv`: such as utf-8 or latin-1. Default: found, or as in training."""
+    quoting: str | None = None
+    """Of `csv`: double, backslash or none. Default: found, or as in training."""
+    header: bool | None = None
+    """Of `csv`: whether the first line names the columns. Default: found, or as in training."""
+
+
+@dataclass(frozen=True)
+class Train(Table, TrainFlags):
     """Data to model to metrics to SavedModel, in one go; goes on where it was cut off."""
 
     dataset: Name = "demo"
     """Data set: demo (composed reviews), imdb, imdb_reviews, csv (your own texts and labels)."""
-    split_seed: int = 0
+    split_seed: Seed = 0
     """Which reviews `demo` draws, which films `imdb` holds out for dev. --seed leaves it alone."""
-    text_column: str | None = None
-    """Of `csv`: name or number of the column of texts. Default: found."""
-    label_column: str | None = None
-    """Of `csv`: name or number of the column of labels. Default: found."""
-    delimiter: str | None = None
-    """Of `csv`: what stands between columns. Default: found."""
-    encoding: str | None = None
-    """Of `csv`: such as utf-8 or latin-1. Default: found."""
-    quoting: str | None = None
-    """Of `csv`: whether and how fields are quoted. Default: found."""
-    header: bool | None = None
-    """Of `csv`: whether the first line names the columns. Default: found."""
     lower_case: bool = True
     """Read "Great" and "great" as one word."""
     vocabulary_size: Annotated[int, Bound(lambda size: size >= 3, "at least 3")] = 2000  # words
@@ -95,23 +103,11 @@ class Train(TrainFlags):
 
 
 @dataclass(frozen=True)
-class Evaluate(EvaluateFlags):
+class Evaluate(Table, EvaluateFlags):
     """The metrics of an exported model on a split."""
 
     dataset: Name | None = None
     """Data set. Default: the one that the model was trained on."""
-    text_column: str | None = None
-    """Of `csv`: name or number of the column of texts. Default: as the model was trained."""
-    label_column: str | None = None
-    """Of `csv`: name or number of the column of labels. Default: as the model was trained."""
-    delimiter: str | None = None
-    """Of `csv`: what stands between columns. Default: as the model was trained."""
-    encoding: str | None = None
-    """Of `csv`: such as utf-8 or latin-1. Default: as the model was trained."""
-    quoting: str | None = None
-    """Of `csv`: whether and how fields are quoted. Default: as the model was trained."""
-    header: bool | None = None
-    """Of `csv`: whether the first line names the columns. Default: as the model was trained."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +120,12 @@ class Predict(PredictFlags):
     """A file with one text a line."""
     words: bool = False
     """Show which words moved the score: a heat map in a terminal, numbers elsewhere."""
+
+
+def csv_options(flags: Table) -> dict[str, Any]:
+    """The options of `csv` that were given."""
+    given = {name: getattr(flags, name) for name in CSV_OPTIONS}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 # Flags that there are no more, at the values at which they did nothing.

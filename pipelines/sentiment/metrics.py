@@ -31,13 +31,13 @@ def confusion(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 def macro_f1(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Mean over labels of F1 = 2 TP / (2 TP + FP + FN); a label that does not occur is left out."""
-    found = confusion(probabilities, labels)
-    hits, sums = np.diag(found), found.sum(axis=0) + found.sum(axis=1)
+    counts = confusion(probabilities, labels)
+    hits, sums = np.diag(counts), counts.sum(axis=0) + counts.sum(axis=1)
     return float((2 * hits[sums > 0] / sums[sums > 0]).mean())
 
 
 def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS) -> np.ndarray:
-    """What is said against what is so: `<float>[3, bins]` of texts, mean confidence, accuracy.
+    """Confidence against accuracy: `<float>[3, bins]` of texts, mean confidence, accuracy.
 
     Texts are put into `bins` equal ranges by the probability of their likeliest label.
     """
@@ -114,7 +114,7 @@ def classification_metrics(
         positive: the label whose ROC counts; None for other than two labels.
     """
     raw = with_temperature(probabilities, 1 / temperature)
-    found = {
+    measured = {
         "accuracy": accuracy(probabilities, labels),
         "macro_f1": macro_f1(probabilities, labels),
         "loss": loss(probabilities, labels),
@@ -122,5 +122,5 @@ def classification_metrics(
         "ece_uncalibrated": calibration_error(raw, labels),
     }
     if positive is not None:
-        found["auc"] = auc(probabilities[:, positive], labels == positive)
-    return found
+        measured["auc"] = auc(probabilities[:, positive], labels == positive)
+    return measured

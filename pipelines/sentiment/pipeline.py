@@ -5,25 +5,22 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from datasets.sentiment import CSV_OPTIONS, label_names, warn_overlap
+from datasets.sentiment import label_names, warn_overlap
 from pipelines import runs, training
 from pipelines.contract import Export, Pipeline
 from pipelines.flags import arguments_of
 from pipelines.sentiment import data, evaluation, metrics, pairs, signatures
 from pipelines.sentiment.card import model_card
-from pipelines.sentiment.flags import FORMER, PRESETS, Evaluate, Predict, Train
+from pipelines.sentiment.flags import FORMER, PRESETS, Evaluate, Predict, Train, csv_options
 from pipelines.sentiment.report import report_sections
 from pipelines.sentiment.trainer import Trainer, logits
 from pipelines.store import Column, Store
-from zoo.models.reader import Reader
 from zoo.models.sentiment import SentimentClassifier
 
-LARGEST_WITH_PAIRS = 46_340  # words: the code of a pair fits 32 bits
 HELD_OUT_BY_PUBLISHER = ("imdb", "imdb_reviews")
 SHADES = (  # of the terminal's 256 colours: backgrounds from faint to strong
     (224, 217, 210, 203),  # red, against the label
@@ -36,22 +33,33 @@ LEAST = 0.05  # nats: in a text where no word does more, none is shown
 # Data and model.
 
 
-def build_classifier(flags: Train, words: int, classes: int) -> SentimentClassifier:
-    """The model of a run, built."""
-    arguments = arguments_of(SentimentClassifier, flags) | arguments_of(Reader, flags)
-    arguments |= {"vocabulary_size": words, "classes": classes}
-    model = SentimentClassifier(name="sentiment", **arguments)
-    model.build((None, None))
-    return model
+def classifier(flags: Train, words: int, classes: int) -> SentimentClassifier:
+    """The model of a run, not yet built.
+
+    Raises:
+        ValueError: a flag is not what the model takes.
+    """
+    arguments = arguments_of(
+        SentimentClassifier, flags, vocabulary_size=words, classes=classes, name="sentiment"
+    )
+    return SentimentClassifier(**arguments)
 
 
 def trainer(flags: Train, run: Path) -> Trainer:
-    """Reads the data, builds the model, and says how it is trained."""
+    """Reads the data, builds the model, and says how it is trained.
+
+    Raises:
+        ValueError: the data cannot be used, or are not those that the run was begun with.
+    """
     key = data.data_key(flags)
-    warn_overlap(data.read_split(flags, "train"), data.read_split(flags, "dev"))
-    vocabulary = data.build_vocabulary(flags, key)
+    splits = {split: data.read_split(flags, split) for split in ("train", "dev")}
+    warn_overlap(splits["train"], splits["dev"])
+    vocabulary = data.build_vocabulary(flags, splits["train"], key)
     labels = label_names(flags.dataset, flags.data_dir, **csv_options(flags))
-    train, dev = (data.encode_split(flags, split, vocabulary, key) for split in ("train", "dev"))
+    train, dev = (
+        data.encode_split(flags, split, records, vocabulary, key)
+        for split, records in splits.items()
+    )
     runs.keep(run, "vocabulary", vocabulary)
     runs.keep(run, "labels", list(labels))
     runs.keep(run, "data", {"train": train.digest, "dev": dev.digest})
@@ -59,7 +67,8 @@ def trainer(flags: Train, run: Path) -> Trainer:
     words, offsets = dev.columns["tokens"]
     dev_labels = dev.columns["label"].values
     runs.keep(run, "dev", {"words": words, "offsets": offsets, "labels": dev_labels})
-    model = build_classifier(flags, len(vocabulary), len(labels))
+    model = classifier(flags, len(vocabulary), len(labels))
+    model.build((None, None))
     if flags.pairs:
         model.reader.pairs.know(pairs.telling_pairs(train, flags.pairs))
     print(
@@ -70,28 +79,27 @@ def trainer(flags: Train, run: Path) -> Trainer:
     return Trainer(flags, model, train, dev)
 
 
-def csv_options(flags: Train) -> dict[str, Any]:
-    """The options of `csv` that were given."""
-    given = {name: getattr(flags, name) for name in CSV_OPTIONS}
-    return {name: value for name, value in given.items() if value is not None}
-
-
 def check(flags: Train) -> None:
-    """Raises ValueError where flags contradict each other."""
-    if flags.pairs and flags.vocabulary_size > LARGEST_WITH_PAIRS:
-        raise ValueError(
-            f"`vocabulary_size` must be at most {LARGEST_WITH_PAIRS} with `pairs`. Got "
-            f"{flags.vocabulary_size}."
-        )
+    """Makes the model of the flags, and leaves it, before any data are read.
+
+    Raises:
+        ValueError: a flag is not what the model takes.
+    """
+    classifier(flags, flags.vocabulary_size, classes=2)
 
 
 # Export.
 
 
 def export(flags: Train, run: Path) -> Export:
-    """The run's best weights as signatures, calibrated on dev."""
+    """The run's best weights as signatures, calibrated on dev.
+
+    Raises:
+        ValueError: the run has no checkpoint, or a file of it is altered.
+    """
     vocabulary, labels = runs.kept(run, "vocabulary"), runs.kept(run, "labels")
-    model = build_classifier(flags, len(vocabulary), len(labels))
+    model = classifier(flags, len(vocabulary), len(labels))
+    model.build((None, None))
     training.load_best(model, run)
     temperature = fit_temperature(model, run)
     about = {
@@ -155,14 +163,16 @@ def predict(model, flags: Predict) -> Iterable[str]:
 
 
 def read_texts(flags: Predict) -> Iterator[str]:
-    """The texts to answer, one by one: arguments, a file's lines or standard input's."""
+    """The texts to answer, one by one: arguments, a file's lines or standard input's.
+
+    Raises:
+        ValueError: texts from two sides or from none, or a file that is not there.
+    """
     if flags.file is not None and flags.inputs:
         raise ValueError("`inputs` must be empty where `--file` is given. Got both.")
     if flags.file is not None:
         if not flags.file.is_file():
-            raise ValueError(
-                f"`file` must be a file with one text a line. Not found: {flags.file}."
-            )
+            raise ValueError(f"`file` must be a file with a text a line. Not found: {flags.file}.")
         return _lines_of(flags.file)
     if flags.inputs and flags.inputs != ("-",):
         return iter(flags.inputs)

@@ -22,7 +22,7 @@ def positive_of(labels: Sequence[str]) -> int | None:
 
 
 class Signatures:
-    """What each signature computes; `sentiment_export` says what they are for."""
+    """The computation of each signature; `sentiment_export` says what they are for."""
 
     def __init__(self, model, vocabulary, labels, lower_case, ends, temperature):
         self.stored, self.scope = stored_in_half(model.variables)
@@ -37,28 +37,26 @@ class Signatures:
 
     def words(self, text):
         with self.scope():
-            spelt, numbers = self._read(text)
-            found = self._answer(numbers)
-            best = tf.argmax(found["probabilities"], axis=1, output_type=tf.int32)
-            of = best if self.positive is None else tf.fill(tf.shape(best), self.positive)
+            words, numbers = self._read(text)
+            answer = self._answer(numbers)
+            best = tf.argmax(answer.pop("probabilities"), axis=1, output_type=tf.int32)
+            label = best if self.positive is None else tf.fill(tf.shape(best), self.positive)
             # A map over nothing does not know its shape, so that batch gets a blank row.
-            blank = [[0, tf.maximum(1 - tf.shape(of)[0], 0)]]
-            moved = tf.map_fn(
+            blank = [[0, tf.maximum(1 - tf.shape(label)[0], 0)]]
+            contributions = tf.map_fn(
                 lambda pair: self._contributions(*pair),
-                (tf.pad(numbers, [*blank, [0, 0]]), tf.pad(of, blank)),
+                (tf.pad(numbers, [*blank, [0, 0]]), tf.pad(label, blank)),
                 fn_output_signature=tf.TensorSpec([None]),
             )
-        moved = tf.where(numbers == PAD, 0.0, moved[: tf.shape(of)[0]])
-        kept = {name: found[name] for name in ("label", "score")}
-        return {"words": spelt, "contributions": moved, **kept}
+        contributions = tf.where(numbers == PAD, 0.0, contributions[: tf.shape(label)[0]])
+        return {"words": words, "contributions": contributions, **answer}
 
     def _read(self, text):
         """Words `<string>[batch, time]` and numbers `<int32>[batch, time]`; time is at least 1."""
         words = cut(tokenize(text, self.lower_case), *self.ends)
         numbers = words.with_values(self.table[words.values])
-        blank = [words.nrows(), tf.maximum(1 - words.bounding_shape()[1], 0)]
-        spelt = tf.concat([words.to_tensor(""), tf.fill(blank, "")], axis=1)
-        return spelt, tf.concat([numbers.to_tensor(PAD), tf.fill(blank, PAD)], axis=1)
+        shape = tf.maximum(words.bounding_shape(), [0, 1])
+        return words.to_tensor("", shape=shape), numbers.to_tensor(PAD, shape=shape)
 
     def _answer(self, numbers):
         probabilities = tf.exp(self._log_probs(numbers))
@@ -73,13 +71,12 @@ class Signatures:
     def _log_probs(self, numbers):
         return tf.nn.log_softmax(self.model(numbers, training=False) / self.temperature)
 
-    def _log_odds(self, numbers, of):
-        found = self._log_probs(numbers)
-        log_p = tf.gather(found, of, axis=1)
-        others = tf.where(tf.range(tf.size(self.labels)) == of, -1e30, found)
-        return log_p - tf.reduce_logsumexp(others, axis=1)
+    def _log_odds(self, numbers, label):
+        log_probs = self._log_probs(numbers)
+        others = tf.where(tf.range(tf.size(self.labels)) == label, -1e30, log_probs)
+        return tf.gather(log_probs, label, axis=1) - tf.reduce_logsumexp(others, axis=1)
 
-    def _contributions(self, padded, of):
+    def _contributions(self, padded, label):
         """Of one text: `<int32>[time]` -> `<float32>[time]`."""
         row = padded[: tf.maximum(tf.math.count_nonzero(padded), 1)]
         time = tf.shape(row)[0]
@@ -87,13 +84,13 @@ class Signatures:
 
         def without(part):  # a place behind the text is nobody's word, and changes nothing
             gone = part[:, None] == tf.range(time)[None]
-            return self._log_odds(tf.where(gone & (row != PAD), UNKNOWN, row), of)
+            return self._log_odds(tf.where(gone & (row != PAD), UNKNOWN, row), label)
 
-        lost = tf.map_fn(
+        rest = tf.map_fn(
             without, tf.reshape(places, [-1, CHUNK]), fn_output_signature=tf.TensorSpec([CHUNK])
         )
-        moved = self._log_odds(row[None], of) - tf.reshape(lost, [-1])[:time]
-        return tf.pad(moved, [[0, tf.shape(padded)[0] - time]])
+        losses = self._log_odds(row[None], label) - tf.reshape(rest, [-1])[:time]
+        return tf.pad(losses, [[0, tf.shape(padded)[0] - time]])
 
 
 def sentiment_export(
@@ -125,7 +122,7 @@ def sentiment_export(
         vocabulary: word of each number.
         labels: name of each class.
         files: name -> file that is kept in assets/ and can be read as an attribute of the module.
-        lower_case, ends: of `tokens.tokenize` and `tokens.cut`.
+        lower_case, ends: of `data.tokenize` and `data.cut`.
         temperature: that logits are divided by.
         example: a text for the warm-up requests.
     """

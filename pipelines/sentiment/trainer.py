@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines import training
-from pipelines.epochs import Batches, Plan, dataset, draws
+from pipelines.epochs import Batches, dataset, draws
 from pipelines.schedules import WarmupCosine
 from pipelines.sentiment import metrics
 from pipelines.sentiment.data import PAD, UNKNOWN
@@ -92,8 +92,8 @@ def drop_words(row: np.ndarray, share: float, rng: np.random.Generator) -> None:
 def logits(model: SentimentClassifier, store: Store) -> np.ndarray:
     """The model's logits of each text `<float64>[texts, classes]`, in the order of the store."""
     answers = np.zeros((len(store), model.classes))
-    plan: Plan = Batches(store.lengths("tokens"), VALIDATION_BATCH).in_order()
-    for records, time in zip(*plan, strict=True):
+    batches = Batches(store.lengths("tokens"), VALIDATION_BATCH)
+    for records, time in zip(*batches.in_order(), strict=True):
         batch = model.predict_on_batch(store.padded("tokens", records, time))
         answers[records[records >= 0]] = np.asarray(batch)[records >= 0]
     return answers

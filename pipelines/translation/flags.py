@@ -6,7 +6,15 @@ from typing import Annotated, Literal
 
 import tyro
 
-from pipelines.flags import EvaluateFlags, ExportFlags, PredictFlags, TrainFlags
+from pipelines.flags import (
+    EvaluateFlags,
+    ExportFlags,
+    Positive,
+    PredictFlags,
+    Rate,
+    Share,
+    TrainFlags,
+)
 
 
 @dataclass(frozen=True)
@@ -19,45 +27,37 @@ class Train(TrainFlags):
     """Language to translate from, as the data set names it; for demo any locale, such as pt-BR."""
     target: str = "de"
     """Language to translate into."""
-    vocabulary_size: int = 600  # tokens
+    vocabulary_size: Positive = 600  # tokens
     """Subwords of both languages together, with 4 special tokens and 256 bytes among them."""
-    max_length: int = 60  # tokens
+    max_length: Positive = 60  # tokens
     """Longest sentence, with its end: longer pairs are not trained on, longer input is cut."""
     attention: Literal["additive", "multiplicative", "none"] = "additive"
     """How words look at the source sentence; none: only at a summary of it."""
-    cell: Literal["lstm", "lstm_tanh", "simple_rnn"] = "lstm"
-    """The lecture's LSTM, the same with the usual tanh candidate, or the lecture's SimpleRNN."""
-    encoder_layers: int = 1
+    encoder_layers: Positive = 1
     """Layers of the encoder, each in both directions."""
-    encoder_units: int = 64
+    encoder_units: Positive = 64
     """Size of the encoder's states in each direction."""
-    units: int = 128
-    """Size of the decoder's states."""
-    embedding_units: int = 64
+    embedding_units: Positive = 64
     """Size of the embeddings."""
-    attention_units: int = 64
+    attention_units: Positive = 64
     """Size of the additive attention's hidden layer."""
-    embedding_dropout: float = 0.0
+    embedding_dropout: Rate = 0.0
     """Share of the embeddings dropped in training, the same ones at all steps."""
-    dropout: float = 0.1
+    dropout: Rate = 0.1
     """Share of memory, states and readout dropped in training, the same ones at all steps."""
-    word_dropout: float = 0.0
+    word_dropout: Share = 0.0
     """Share of the subwords read in training replaced by the unknown word, on both sides."""
-    subword_dropout: float = 0.0
+    subword_dropout: Rate = 0.0
     """Probability that a longest match is passed over when training text is cut into subwords."""
-    label_smoothing: float = 0.0
+    label_smoothing: Rate = 0.0
     """Share of the target probability spread over all subwords."""
-    batch_size: int = 64  # pairs
+    batch_size: Positive = 64
     """Sentence pairs a step."""
-    epochs: int = 12
+    epochs: Positive = 12
     """Passes over the training pairs."""
-    learning_rate: float = 4e-3
-    """Largest learning rate; rises over the first twentieth of the steps, then falls to 0."""
-    keep: int = 3
-    """Best epochs to keep; a mean of their weights is used where it validates better."""
     jit_compile: bool = False
     """Compile training steps by XLA."""
-    beam_size: int = 5
+    beam_size: Positive = 5
     """Width of the exported model's beam search."""
     length_penalty: float = 1.0
     """Exponent of the length that a translation's log probability is divided by."""
@@ -71,8 +71,6 @@ class Evaluate(EvaluateFlags):
     """Language that the shipped model translates from, where --model names none."""
     target: str = "de"
     """Language that the shipped model translates into, where --model names none."""
-    batch_size: int = 64  # sentences
-    """Sentences a call."""
 
 
 @dataclass(frozen=True)
@@ -87,32 +85,26 @@ class Predict(PredictFlags):
     """Language that the shipped model translates from, where --model names none."""
     target: str = "de"
     """Language that the shipped model translates into, where --model names none."""
-    batch_size: int = 64  # sentences
-    """Sentences a call."""
 
 
 @dataclass(frozen=True)
 class Export(ExportFlags):
     """A finished run as a new version under saved_models/."""
 
-    beam_size: int | None = None
+    beam_size: Positive | None = None
     """Width of the beam search. Default: the run's."""
     length_penalty: float | None = None
     """Exponent of the length that a log probability is divided by. Default: the run's."""
 
 
-def check(flags: Train) -> None:
-    """Raises ValueError for sizes that no run can have, before anything is loaded."""
-    sizes = "vocabulary_size max_length encoder_layers encoder_units units embedding_units"
-    for name in (*sizes.split(), "attention_units", "batch_size", "epochs", "keep", "beam_size"):
-        if getattr(flags, name) < 1:
-            raise ValueError(f"`{name}` must be at least 1. Got {getattr(flags, name)}.")
-    for name in ("word_dropout", "subword_dropout"):
-        if not 0 <= getattr(flags, name) <= 1:
-            raise ValueError(f"`{name}` must be from 0 to 1. Got {getattr(flags, name)}.")
-    if flags.subword_dropout == 1:
-        raise ValueError("`subword_dropout` must be below 1. Got 1.0.")
-
+# Flags that there are no more, at the values at which they did nothing.
+FORMER = {
+    "input_feeding": False,
+    "constant_feature": True,
+    "tied": "all",
+    "scheduled_sampling": 0.0,
+    "validation_beam": 1,
+}
 
 DEMO = Train()
 MULTI30K = replace(

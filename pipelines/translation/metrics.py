@@ -9,55 +9,71 @@
 
 Older papers lower-case and count the tokens of Moses' scripts; `bleu_lower` counts sacreBLEU's 13a
 tokens, which are nearly but not quite the same. A score without its signature says little: see
-`Measured.signatures`.
+`Counts.signatures`.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any
 
+import numpy as np
 from sacrebleu.metrics import BLEU, CHRF
 
 # Languages written without spaces between words: BLEU of characters, or of sacreBLEU's own tokens.
 _TOKENS = {"zh": "zh", "ja": "char", "th": "char", "ko": "char", "km": "char", "lo": "char"}
 
 
-class Measured(NamedTuple):
-    """Numbers, and how sacreBLEU counted each of them."""
+class Counts:
+    """What sacreBLEU counts in each sentence: all that a score of many sentences is made of.
 
-    metrics: dict[str, float]
-    signatures: dict[str, str]
-
-
-def translation_metrics(
-    candidates: Sequence[str], references: Sequence[str], language: str
-) -> Measured:
-    """All metrics of a table's row.
+    The sentences themselves need not be held.
 
     Args:
-        candidates: one translation a sentence.
-        references: one reference each.
-        language: of both; decides how BLEU finds words.
-
-    Raises:
-        ValueError: no candidates, or lengths differ.
+        language: of the sentences; decides how BLEU finds words.
     """
-    if not candidates or len(candidates) != len(references):
-        raise ValueError(
-            "`candidates` and `references` must have the same length, at least 1. "
-            f"Got {len(candidates)} and {len(references)}."
-        )
-    tokens = bleu_tokens(language)
-    scorers = {
-        "bleu": BLEU(tokenize=tokens),
-        "chrf": CHRF(),
-        "bleu_lower": BLEU(tokenize=tokens, lowercase=True),
-    }
-    found = {
-        name: scorer.corpus_score(candidates, [references]) for name, scorer in scorers.items()
-    }
-    metrics = {name: score.score for name, score in found.items()}
-    metrics["length_ratio"] = found["bleu"].sys_len / max(1, found["bleu"].ref_len)
-    return Measured(metrics, {name: str(s.get_signature()) for name, s in scorers.items()})
+
+    def __init__(self, language: str):
+        tokens = bleu_tokens(language)
+        self.scorers = {
+            "bleu": BLEU(tokenize=tokens),
+            "chrf": CHRF(),
+            "bleu_lower": BLEU(tokenize=tokens, lowercase=True),
+        }
+        self._counts: dict[str, list[np.ndarray]] = {name: [] for name in self.scorers}
+
+    def add(self, candidates: Sequence[str], references: Sequence[str]) -> None:
+        """Counts more sentences.
+
+        Args:
+            candidates: one translation a sentence.
+            references: one reference each.
+
+        Raises:
+            ValueError: no candidates, or lengths differ.
+        """
+        if not candidates or len(candidates) != len(references):
+            raise ValueError(
+                "`candidates` and `references` must have the same length, at least 1. "
+                f"Got {len(candidates)} and {len(references)}."
+            )
+        for name, scorer in self.scorers.items():
+            counts = scorer._extract_corpus_statistics(candidates, [references])
+            self._counts[name].append(np.array(counts, np.int32))
+
+    def score(self, name: str, rows: Any = slice(None)) -> Any:
+        """sacreBLEU's score of the sentences at `rows`, in the order in which they were added."""
+        counts = np.concatenate(self._counts[name])[rows].sum(axis=0, dtype=np.int64)
+        return self.scorers[name]._compute_score_from_stats(counts.tolist())
+
+    def metrics(self) -> dict[str, float]:
+        """All metrics of a table's row."""
+        scores = {name: self.score(name) for name in self.scorers}
+        metrics = {name: score.score for name, score in scores.items()}
+        metrics["length_ratio"] = scores["bleu"].sys_len / max(1, scores["bleu"].ref_len)
+        return metrics
+
+    def signatures(self) -> dict[str, str]:
+        """How sacreBLEU counted each metric."""
+        return {name: str(scorer.get_signature()) for name, scorer in self.scorers.items()}
 
 
 def bleu_tokens(language: str) -> str:
@@ -66,13 +82,6 @@ def bleu_tokens(language: str) -> str:
 
 
 def bleu(candidates: Sequence[str], references: Sequence[str], language: str) -> float:
-    """Corpus BLEU as `translation_metrics` has it, 0..100."""
+    """Corpus BLEU as `Counts` has it, 0..100."""
     scorer = BLEU(tokenize=bleu_tokens(language))
     return scorer.corpus_score(candidates, [references]).score
-
-
-def sentence_scores(candidates: Sequence[str], references: Sequence[str]) -> list[float]:
-    """chrF2 of each sentence alone, 0..100: BLEU of one sentence is mostly 0."""
-    scorer = CHRF()
-    pairs = zip(candidates, references, strict=True)
-    return [scorer.sentence_score(one, [other]).score for one, other in pairs]

@@ -6,17 +6,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from pipelines import runs, training
-from pipelines.translation import data, measuring, serving
+from pipelines.contract import Export, Pipeline
+from pipelines.flags import arguments_of
+from pipelines.translation import data, evaluation, signatures
 from pipelines.translation.card import model_card
-from pipelines.translation.flags import PRESETS, Evaluate, Predict, Train, check
+from pipelines.translation.flags import FORMER, PRESETS, Evaluate, Predict, Train
 from pipelines.translation.flags import Export as ExportFlags
-from pipelines.translation.measuring import read_pairs
-from pipelines.translation.subwords import END, PAD, START, UNKNOWN, learn_vocabulary
+from pipelines.translation.report import report_sections
+from pipelines.translation.subwords import END, PAD, START, UNKNOWN
 from pipelines.translation.trainer import Trainer
-from pipelines.verbs import Export, Pipeline
 from zoo.models.translator import Translator
 
 # Data and model.
@@ -24,19 +26,8 @@ from zoo.models.translator import Translator
 
 def build_translator(flags: Train, vocabulary: Sequence[str]) -> Translator:
     """The model of a run, built."""
-    model = Translator(
-        len(vocabulary),
-        units=flags.units,
-        encoder_units=flags.encoder_units,
-        embedding_units=flags.embedding_units,
-        attention_units=flags.attention_units,
-        encoder_layers=flags.encoder_layers,
-        attention=flags.attention,
-        cell=flags.cell,
-        embedding_dropout=flags.embedding_dropout,
-        dropout=flags.dropout,
-        name="translator",
-    )
+    arguments = arguments_of(Translator, flags, vocabulary_size=len(vocabulary))
+    model = Translator(name="translator", **arguments)
     model.build()
     return model
 
@@ -54,42 +45,26 @@ def search_rules(flags: Train) -> dict[str, Any]:
     }
 
 
-def prepare(flags: Train, run: Path) -> training.Task:
-    """Loads the data, learns the vocabulary, builds the model, and says what an epoch is."""
-    check(flags)
-    train, dev = read_pairs(flags, "train"), read_pairs(flags, "dev")
-    vocabulary = _vocabulary(flags, run, [*train.sources, *train.targets])
-    sources, targets = (
-        data.Corpus(sentences, vocabulary, flags.subword_dropout, seed=flags.seed)
-        for sentences in (train.sources, train.targets)
+def trainer(flags: Train, run: Path) -> Trainer:
+    """Reads the data, learns the vocabulary, builds the model, and says how it is trained."""
+    key = data.data_key(flags)
+    records = {split: data.read_split(flags, split) for split in ("train", "dev")}
+    vocabulary = data.build_vocabulary(flags, records["train"], key)
+    train, dev = (
+        data.encode_split(flags, split, pairs, vocabulary, key) for split, pairs in records.items()
     )
+    runs.keep(run, "vocabulary", vocabulary)
+    runs.keep(run, "data", {"train": train.digest, "dev": dev.digest})
     model = build_translator(flags, vocabulary)
-    trainer = Trainer(flags, model, sources, targets)
-    lengths = data.longer_sides(sources.encode(), targets.encode())
+    trainer = Trainer(flags, model, vocabulary, train, dev, search_rules(flags))
+    too_long = np.count_nonzero(trainer.lengths > flags.max_length)
     print(
-        f"{len(train.ids)} training pairs, {sum(lengths > flags.max_length)} of them too long, "
-        f"{len(dev.ids)} dev pairs, {len(vocabulary)} subwords, {lengths.mean():.1f} a sentence, "
-        f"padded to {trainer.limits}; {model.count_params():,} parameters.",
+        f"{len(train):,} training pairs, {too_long:,} of them too long and left out, {len(dev):,} "
+        f"dev pairs, {len(vocabulary):,} subwords, {trainer.lengths.mean():.1f} a sentence, padded "
+        f"to {trainer.batches.limits.tolist()}; {model.count_params():,} parameters.",
         flush=True,
     )
-    validate = measuring.validator(model, dev, vocabulary, search_rules(flags), flags)
-    return training.Task(
-        model=model,
-        epochs=flags.epochs,
-        begin=trainer.begin,
-        train_epoch=trainer.epoch,
-        validate=validate,
-        monitor="bleu",
-        keep=flags.keep,
-    )
-
-
-def _vocabulary(flags: Train, run: Path, texts: Sequence[str]) -> list[str]:
-    """The run's vocabulary: what it was begun with, or learnt now."""
-    path = run / "vocabulary.json"
-    if not path.exists():
-        runs.write_json(path, learn_vocabulary(texts, flags.vocabulary_size))
-    return runs.read_json(path)
+    return trainer
 
 
 # Export and prediction.
@@ -97,12 +72,12 @@ def _vocabulary(flags: Train, run: Path, texts: Sequence[str]) -> list[str]:
 
 def export(flags: Train, run: Path) -> Export:
     """The run's best weights as signatures."""
-    vocabulary = runs.read_json(run / "vocabulary.json")
+    vocabulary = runs.kept(run, "vocabulary")
     pieces = run / "vocabulary.txt"
     runs.write_atomically(pieces, lambda file: file.write("\n".join(vocabulary).encode() + b"\n"))
     translator = build_translator(flags, vocabulary)
     training.load_best(translator, run)
-    return serving.translation_export(
+    return signatures.translation_export(
         translator,
         vocabulary,
         pieces,
@@ -115,8 +90,6 @@ def export(flags: Train, run: Path) -> Export:
 
 def predict(model, flags: Predict) -> Iterator[str]:
     """A translation for each line, in the order given; blank lines stay blank."""
-    if flags.batch_size < 1:
-        raise ValueError(f"`batch_size` must be at least 1. Got {flags.batch_size}.")
     answer = model.signatures["serving_default"]
     lines = _lines(flags)
     while batch := list(itertools.islice(lines, flags.batch_size)):
@@ -130,9 +103,12 @@ def _lines(flags: Predict) -> Iterator[bytes]:
         raise ValueError(f"`inputs` must be left out with `--file`. Got {len(flags.inputs)}.")
     if flags.inputs:
         return iter([sentence.encode("utf-8", "surrogateescape") for sentence in flags.inputs])
-    if flags.file is not None:
-        return _stripped(flags.file.read_bytes().splitlines())
-    return _stripped(sys.stdin.buffer)
+    return _stripped(sys.stdin.buffer) if flags.file is None else _lines_of(flags.file)
+
+
+def _lines_of(file: Path) -> Iterator[bytes]:
+    with open(file, "rb") as lines:
+        yield from _stripped(lines)
 
 
 def _stripped(lines: Iterable[bytes]) -> Iterator[bytes]:
@@ -144,13 +120,14 @@ PIPELINE = Pipeline(
     summary="Machine translation: the lecture's LSTM reads a sentence and writes another.",
     train_flags=Train,
     train_presets=PRESETS,
-    prepare=prepare,
+    trainer=trainer,
     export=export,
-    evaluate=measuring.evaluate,
+    evaluate=evaluation.evaluate,
     predict=predict,
-    report=measuring.report,
+    report=report_sections,
     card=model_card,
     folder=lambda flags: f"translation_{flags.source}_{flags.target}",
+    former_flags=FORMER,
     evaluate_flags=Evaluate,
     predict_flags=Predict,
     export_flags=ExportFlags,

@@ -1,23 +1,14 @@
-"""The report of a translation run: curves, metrics, sentences beside references, alignments."""
+"""The report of a translation run: BLEU by length, sentences beside references, alignments."""
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from pipelines.report import (
-    Html,
-    Section,
-    curves_figure,
-    escape,
-    fields_table,
-    figure,
-    metrics_table,
-    table,
-    write_report,
-)
+from pipelines.contract import Evaluation
+from pipelines.report import Html, Section, escape, table
+from pipelines.translation.evaluation import Alignment, Answers, Example
+from pipelines.translation.flags import Train
 
 SHOWN = 6  # examples in each of the groups best, worst and random
 
@@ -36,69 +27,16 @@ _STYLE = """
 """
 
 
-class Alignment(NamedTuple):
-    """Where each piece of a translation looked.
-
-    source, target: the pieces, the source's end token among them.
-    weights: `<float>[target, source]`, each row a distribution.
-    """
-
-    source: Sequence[str]
-    target: Sequence[str]
-    weights: np.ndarray
-
-
-class Example(NamedTuple):
-    """One sentence of the split and what the model said.
-
-    score: chrF of the translation against the reference, 0..100.
-    probability: geometric mean over the translation's subwords, 0..1.
-    """
-
-    source: str
-    reference: str
-    translation: str
-    score: float
-    probability: float
-    alignment: Alignment | None
-
-
-def write_translation_report(
-    path: Path,
-    *,
-    title: str,
-    config: Mapping[str, Any],
-    history: Mapping[str, Sequence[float]],
-    metrics: Mapping[str, float],
-    signatures: Mapping[str, str],
-    lengths: Iterable[tuple[str, int, float]],
-    examples: Sequence[Example],
-    shown: int = SHOWN,
-) -> None:
-    """Writes the report of a run as one HTML file without outside links.
-
-    Args:
-        path: the .html file.
-        title: of the page.
-        config: the run's flags.
-        history: numbers by epoch, `val_` for validation.
-        metrics: of the measured split.
-        signatures: metric -> how sacreBLEU counted it.
-        lengths: (source words, sentences, BLEU), a row each.
-        examples: translations of one split; the more, the more the best and the worst say.
-        shown: at most so many examples in each group; a short list is shared out evenly.
-    """
-    notes = [f"{name}: {signature}" for name, signature in signatures.items()]
-    sections = [Section("Metrics", [metrics_table({"measured split": metrics}), *notes])]
-    if history:
-        sections.append(Section("Curves", [figure(curves_figure(history), "curves by epoch")]))
-    by_length = table(["source words", "sentences", "BLEU"], lengths)
-    sections.append(Section("BLEU by length of the source", [by_length]))
-    for heading, group in choose_examples(examples, shown).items():
+def report_sections(flags: Train, evaluation: Evaluation) -> Iterator[Section]:
+    """The sections that translation has of its own."""
+    answers: Answers = evaluation.details
+    by_length = table(["source words", "sentences", "BLEU"], answers.by_length)
+    yield Section("BLEU by length of the source", [by_length])
+    notes = [f"{name}: {signature}" for name, signature in answers.signatures.items()]
+    yield Section("How sacreBLEU counted", notes)
+    for heading, group in choose_examples(answers.examples).items():
         if group:
-            sections.append(Section(f"{heading} translations", list(map(_card, group))))
-    sections.append(Section("Configuration", [fields_table(config)]))
-    write_report(path, title, sections, _STYLE)
+            yield Section(f"{heading} translations", list(map(_card, group)), _STYLE)
 
 
 def choose_examples(examples: Sequence[Example], shown: int = SHOWN) -> dict[str, list[Example]]:

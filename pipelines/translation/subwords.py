@@ -12,7 +12,7 @@ vocabulary has no piece for is spelt in bytes, so that nothing is lost, whatever
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import tensorflow as tf
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
@@ -29,17 +29,22 @@ WORD = r"▁?(?:[\p{L}\p{M}]+|\p{N}|[^\p{L}\p{M}\p{N}▁])|▁"
 _END = "\x1f"  # between words; a control character, so that no text holds it any more
 
 
-def learn_vocabulary(texts: Iterable[str], size: int) -> list[str]:
-    """The pieces that `tokenizers` learns from the text, after the special ones and the bytes.
+def learn_vocabulary(read: Callable[[], Iterable[str]], size: int) -> list[str]:
+    """The pieces that `tokenizers` learns from texts, after the special ones and the bytes.
 
     Pairs of pieces are merged, the most frequent one first (Sennrich, Haddow and Birch 2016), from
     single characters up. The same texts give the same list.
 
+    Args:
+        read: begins a pass over the texts, which are read twice and not held.
+        size: how many pieces, all together.
+
     Raises:
         ValueError: `size` leaves no room for pieces beside specials, bytes and characters.
     """
-    texts = list(texts)
-    characters = Counter(character for text in texts for character in "".join(text.split()))
+    characters: Counter[str] = Counter()
+    for text in read():
+        characters.update("".join(text.split()))
     alphabet = sum(count >= MIN_COUNT for count in characters.values()) + 1  # and the mark
     fixed = len(SPECIAL) + len(BYTES) + alphabet
     if size <= fixed:
@@ -56,7 +61,7 @@ def learn_vocabulary(texts: Iterable[str], size: int) -> list[str]:
         special_tokens=[*SPECIAL, *BYTES],
         show_progress=False,
     )
-    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.train_from_iterator(read(), trainer)
     numbers = tokenizer.get_vocab(with_added_tokens=True)
     return sorted(numbers, key=numbers.get)
 

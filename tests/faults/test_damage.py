@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from datasets.captioning import feature_cache
 from pipelines import exporting, runs, training, verbs
+from pipelines.store import cached_store
 from tests.faults import small_pipeline
 from tests.hostile.corpus_files import jsons
 
@@ -149,18 +149,15 @@ def test_every_file_of_a_cache_in_turn(tmp_path):
     wanted = np.arange(240, dtype=np.float32).reshape(40, 2, 3)
 
     def read():
-        return feature_cache.cached_features(
-            [wanted.reshape(40, 6)],
-            lambda batch: batch.reshape(-1, 2, 3),
-            count=40,
-            key={"k": 1},
-            directory=tmp_path,
-            progress=False,
-        )
+        columns = cached_store(tmp_path, {"k": 1}, [{"features": wanted, "words": words}]).columns
+        return columns["features"].values
 
+    words = (np.arange(100, dtype=np.uint16), np.full(40, 2))
     read()
     (folder,) = (path for path in tmp_path.iterdir() if path.is_dir())
-    for name in ("features.npy", "manifest.json"):
-        for what, changed in damages((folder / name).read_bytes(), rng, flips=5 * FLIPS):
-            (folder / name).write_bytes(changed)
-            np.testing.assert_array_equal(read(), wanted, err_msg=f"{name}, {what}")
+    files = [path for path in sorted(folder.iterdir()) if path.name != ".lock"]
+    assert {"features.values", "manifest.json", "words.offsets.npy"} <= {p.name for p in files}
+    for path in files:
+        for what, changed in damages(path.read_bytes(), rng, flips=5 * FLIPS):
+            path.write_bytes(changed)
+            np.testing.assert_array_equal(read(), wanted, err_msg=f"{path.name}, {what}")

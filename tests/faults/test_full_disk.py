@@ -8,8 +8,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from datasets.captioning import feature_cache
-from pipelines import exporting, runs, training
+from pipelines import exporting, runs, store, training
 from tests.faults import small_pipeline
 from tests.pipelines.tiny_training import TinyTraining
 
@@ -80,47 +79,34 @@ def test_export_to_a_full_disk_leaves_the_versions_that_are_there(tmp_path):
         assert export() == disk / "models" / "2"
 
 
-FEATURES = (np.arange(60_000, dtype=np.float32) % 1000).reshape(5000, 12)
+FEATURES = (np.arange(60_000) % 1000).astype(np.float16).reshape(5000, 3, 4)
 
 
 def cached(folder, count=5000, key=1):
-    return feature_cache.cached_features(
-        np.split(FEATURES[:count], 10),
-        lambda batch: batch.reshape(-1, 3, 4),
-        count=count,
-        key={"k": key},
-        directory=folder,
-        progress=False,
-    )
+    batches = ({"features": part} for part in np.split(FEATURES[:count], 10))
+    return store.cached_store(folder, {"k": key}, batches, count).columns["features"].values
 
 
-def test_features_on_a_full_disk(tmp_path, monkeypatch):
+def test_store_on_a_full_disk(tmp_path, monkeypatch):
     disk = tmp_path / "disk"
-    with mounted(disk, 120):
+    with mounted(disk, 140):
         whole = np.array(cached(disk / "cache", count=100))
         (disk / "ballast").write_bytes(bytes(90_000))
-        with pytest.raises(OSError, match=r"No space for the features.*Make room"):
+        with pytest.raises(runs.DiskFullError, match=r"No space left.*120,000 bytes are needed"):
             cached(disk / "cache", key=2)
         with monkeypatch.context() as patch:  # there was room when it began
-            patch.setattr(feature_cache.shutil, "disk_usage", lambda path: _Free(10**9))
-            with pytest.raises(OSError, match=r"No space for the features.*Make room"):
+            patch.setattr(store, "_check_room", lambda *arguments: None)
+            with pytest.raises(runs.DiskFullError, match=r"No space left to write.*make room"):
                 cached(disk / "cache", key=2)
-        monkeypatch.setattr(feature_cache, "_checked", None)  # the first one is not made again
-        np.testing.assert_array_equal(cached(disk / "cache", count=100), whole)
-        monkeypatch.undo()
+        with monkeypatch.context() as patch:  # the first one is not made again
+            patch.setattr(store, "write_store", None)
+            np.testing.assert_array_equal(cached(disk / "cache", count=100), whole)
         (disk / "ballast").unlink()
         give_room(disk)
-        found = cached(disk / "cache", key=2)
-        np.testing.assert_array_equal(found.reshape(5000, 12), FEATURES)
+        np.testing.assert_array_equal(cached(disk / "cache", key=2), FEATURES)
         names = sorted(path.name for path in (disk / "cache").iterdir())
         assert len(names) == 3
         assert names[0] == ".lock"
-        del found
-
-
-class _Free:
-    def __init__(self, free):
-        self.free = free
 
 
 def test_every_write_of_a_training_may_fail(tmp_path, monkeypatch):

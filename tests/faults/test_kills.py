@@ -1,6 +1,6 @@
 """SIGKILL at random moments: what was begun again ends as what was never broken.
 
-The feature cache has such tests of its own, tests/datasets/captioning/test_feature_cache.py.
+The cache has such tests of its own, tests/pipelines/test_cache.py.
 UNFOLD_FAULT_TRIES sets the number of tries of each kind.
 """
 

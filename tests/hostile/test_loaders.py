@@ -7,11 +7,12 @@ import zipfile
 
 import pytest
 
-from datasets import sentiment, translation
+from datasets import translation
 from datasets.captioning import coco_captions, flickr8k, folder
-from datasets.captioning.images import check_image
+from datasets.images import check_image
 from datasets.text import files as text_files
 from datasets.translation import files as translation_files
+from tests.datasets.sentiment import collected
 from tests.datasets.text.whole import whole
 from tests.hostile import corpus_files, corpus_images, corpus_text
 from tests.hostile.outcomes import broken, faults
@@ -34,12 +35,19 @@ def check_captioned(elements):
 
 def test_tables_of_reviews(tmp_path):
     cases = ((name, {"reviews.csv": raw}) for name, raw in corpus_files.tables())
-    read = lambda place: sentiment.read("csv", "train", place / "reviews.csv")  # noqa: E731
+    read = lambda place: collected.read("csv", "train", place / "reviews.csv")  # noqa: E731
+    assert faults(cases, read, check_reviews, tmp_path) == []
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32", "idna", "punycode", "hex", "x"])
+def test_tables_of_reviews_in_other_encodings(tmp_path, encoding):
+    cases = [(name, {"a.csv": raw}) for name, raw in corpus_files.tables()][::3]
+    read = lambda place: collected.read("csv", "train", place, encoding=encoding)  # noqa: E731
     assert faults(cases, read, check_reviews, tmp_path) == []
 
 
 def test_trees_and_archives_of_reviews(tmp_path):
-    read = lambda place: sentiment.read("imdb", "train", place)  # noqa: E731
+    read = lambda place: collected.read("imdb", "train", place)  # noqa: E731
     assert faults(corpus_files.reviews(), read, check_reviews, tmp_path) == []
 
 

@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from datasets.captioning.images import check_image, decode_batch
+from datasets.images import check_image
+from pipelines.images import decode_batch
 from tests.hostile import corpus_images, corpus_text, shipped
 from tests.hostile.shipped import asker, faults
 

@@ -1,7 +1,7 @@
 """What the model cards share."""
 
 from pipelines import card
-from zoo.models.recurrent_layer import CELLS
+from zoo.layers.lecture_layer import CELLS
 
 MEASURED = {"metrics": {"bleu": 24.19123}, "train_seconds": 150.0, "machine": "a machine"}
 

@@ -170,6 +170,16 @@ def test_kept_value_comes_back_and_may_be_kept_again(tmp_path, value):
     assert len(list((tmp_path / "kept").iterdir())) == 1
 
 
+def test_kept_arrays_may_be_those_of_a_memory_map(tmp_path):
+    np.arange(5, dtype=np.uint16).tofile(tmp_path / "words")
+    mapped = {"words": np.memmap(tmp_path / "words", np.uint16, mode="r")}
+    for _ in range(2):
+        runs.keep(tmp_path, "name", mapped)
+    np.testing.assert_array_equal(runs.kept(tmp_path, "name")["words"], np.arange(5))
+    with pytest.raises(ValueError, match="Got another name"):
+        runs.keep(tmp_path, "name", {"words": mapped["words"][:4]})
+
+
 @pytest.mark.parametrize(
     ("value", "other"),
     [

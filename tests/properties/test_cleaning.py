@@ -9,9 +9,9 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datasets.captioning import checks
+from datasets.captioning.faults import CAPTION_FAULTS, Faults, clean_captions, printable
 from datasets.sentiment import CLEANING, clean, delimited
-from datasets.sentiment.cleaning import share_of
+from datasets.sentiment.cleaning import is_blank, share_of, words
 from datasets.text import files
 from datasets.text.source import SPLITS, limits_of, part
 from datasets.translation import cleaning, pairs
@@ -40,6 +40,12 @@ def test_graph_cleans_as_python_does(batch):
     assert [text.decode() for text in found.numpy()] == [clean(text) for text in batch]
 
 
+@given(any_texts)
+def test_short_cuts_of_cleaning_change_nothing(text):
+    assert is_blank(text) == (clean(text) == "")
+    assert words(text) == re.findall(r"\w+", clean(text).casefold().replace("'", ""))
+
+
 @given(any_texts, st.none() | st.integers())
 def test_every_text_has_its_share(text, seed):
     assert share_of(text, seed) in range(10)
@@ -60,7 +66,8 @@ cells = st.text(
 def test_table_comes_back_from_its_file(table, delimiter):
     file = io.StringIO(newline="")
     csv.writer(file, delimiter=delimiter, quoting=csv.QUOTE_ALL).writerows(table)
-    found = list(delimited.rows(file.getvalue(), delimiter, "double"))
+    file.seek(0)
+    found = list(delimited.rows(file, delimiter, "double"))
     wanted = [list(row) for row in table if any(cell.strip() for cell in row)]
     assert [row.fields for row in found] == wanted
 
@@ -68,7 +75,7 @@ def test_table_comes_back_from_its_file(table, delimiter):
 @given(any_texts, st.sampled_from(delimited.DELIMITERS), st.sampled_from(list(delimited.QUOTING)))
 def test_every_line_of_a_table_is_counted_once(text, delimiter, quoting):
     text = text.replace("\0", "")
-    found = list(delimited.rows(text, delimiter, quoting))
+    found = list(delimited.rows(io.StringIO(text, newline=""), delimiter, quoting))
     starts = [row.line for row in found]
     assert starts == sorted(set(starts))
     assert all(row.lines >= 1 for row in found)
@@ -107,10 +114,10 @@ def test_split_of_a_source_forgets_its_white_space(text):
 
 @given(st.lists(st.tuples(st.sampled_from(["a", "b", "\udcff"]), any_texts), max_size=8))
 def test_captions_are_kept_or_told(raw):
-    faults = checks.Faults()
-    found = checks.clean_captions(raw, faults)
+    faults = Faults()
+    found = clean_captions(raw, faults)
     kept = [caption for captions in found.values() for caption in captions]
-    assert len(kept) + faults.count(*checks.CAPTION_FAULTS) == len(raw)
+    assert len(kept) + faults.count(*CAPTION_FAULTS) == len(raw)
     assert all(map(is_unicode, kept))
     assert all(kept)
     faults.summary().encode()  # whatever the names, the message can be printed
@@ -174,4 +181,4 @@ def test_parts_make_up_the_whole(content, shares, size):
 
 @given(escaped)
 def test_messages_can_be_printed_whatever_the_name(name):
-    assert len(checks.printable(name).encode()) > 0
+    assert len(printable(name).encode()) > 0

@@ -1,6 +1,9 @@
 """What holds of words, subwords and characters, whatever the text."""
 
+import tempfile
 import unicodedata
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -9,9 +12,11 @@ from hypothesis import strategies as st
 
 from pipelines.charlm.data import UNKNOWN, Vocabulary, frequent
 from pipelines.charlm.signatures import Texts
-from pipelines.sentiment import tokens
+from pipelines.sentiment import data as sentiment
+from pipelines.sentiment.flags import Train
 from pipelines.translation.data import longest_pieces
 from pipelines.translation.subwords import BYTES, MARK, SPECIAL, Subwords, numbered_pieces
+from tests.pipelines.sentiment.small import records_of
 from tests.properties.strategies import any_texts, texts
 
 PIECES = [*SPECIAL, *BYTES, MARK, "▁e", "▁th", "er", "é", "中", "e", "t", "🙂", "\u0301", "▁."]
@@ -24,7 +29,7 @@ encode = tf.function(
     input_signature=[tf.TensorSpec([None], tf.string)],
 )
 decode = tf.function(SUBWORDS.decode, input_signature=[tf.TensorSpec([None, None], tf.int32)])
-tokenize = tf.function(tokens.tokenize, input_signature=[tf.TensorSpec([None], tf.string)])
+tokenize = tf.function(sentiment.tokenize, input_signature=[tf.TensorSpec([None], tf.string)])
 
 
 def as_bytes(batch):
@@ -80,29 +85,37 @@ def test_words_of_a_review_are_its_own(batch):
     for word in (word.decode() for row in together for word in row):
         assert word
         assert not any(letter.isspace() for letter in word)
-        assert word not in tokens.SPECIAL
+        assert word not in sentiment.SPECIAL
 
 
 @settings(max_examples=5)  # each example traces the tokenizer anew
 @given(st.lists(texts, min_size=1, max_size=6))
 def test_numbers_of_words_are_in_the_vocabulary(batch):
-    words = tokenize(as_bytes([*batch, "a"]))
-    vocabulary = tokens.build_vocabulary([*batch, "a"], size=9)
+    batch = [*batch, "a"]
+    words = tokenize(as_bytes(batch))
+    counts = Counter(words.values.numpy().tolist())
+    vocabulary = sentiment.most_frequent(counts, Train(vocabulary_size=9))
     assert len(vocabulary) == len(set(vocabulary)) <= 9
-    rows = tokens.encode(batch, vocabulary)
-    assert [len(row) for row in rows] == words.row_lengths().numpy()[:-1].tolist()
-    for row, spelt in zip(rows, words.to_list(), strict=False):
-        for number, word in zip(row, spelt, strict=True):
-            assert number != tokens.PAD
-            assert number == tokens.UNKNOWN or vocabulary[number].encode() == word
+    with tempfile.TemporaryDirectory() as folder:
+        flags = Train(cache_dir=Path(folder), max_length=1000)
+        store = sentiment.encode_split(flags, "train", records_of(batch), vocabulary, {})
+        rows = [store.row("tokens", record).tolist() for record in range(len(store))]
+    spelt = [row for row in words.to_list() if row]
+    assert [len(row) for row in rows] == [len(row) for row in spelt]
+    for numbers, row in zip(rows, spelt, strict=True):
+        for number, word in zip(numbers, row, strict=True):
+            assert number != sentiment.PAD
+            assert number == sentiment.UNKNOWN or vocabulary[number].encode() == word
 
 
 @given(st.lists(st.integers(0, 12), min_size=1, max_size=6), st.integers(0, 5), st.integers(0, 5))
-def test_cut_of_the_graph_is_cut_of_a_row(lengths, head, tail):
+def test_cut_leaves_the_head_and_the_tail(lengths, head, tail):
     rows = [list(range(length)) for length in lengths]
     ragged = tf.ragged.constant(rows, dtype=tf.int32, ragged_rank=1)
-    found = tokens.cut(ragged, head, tail).to_list()
-    assert found == [tokens.cut_row(np.array(row, int), head, tail).tolist() for row in rows]
+    wanted = [
+        row if len(row) <= head + tail else [*row[:head], *row[len(row) - tail :]] for row in rows
+    ]
+    assert sentiment.cut(ragged, head, tail).to_list() == wanted
 
 
 def vocabulary_of(text):

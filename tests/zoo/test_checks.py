@@ -5,7 +5,14 @@ import re
 import numpy as np
 import pytest
 
-from zoo.checks import check, check_choice, check_integer, check_rate
+from zoo.checks import (
+    check,
+    check_choice,
+    check_integer,
+    check_integers,
+    check_rate,
+    check_rates,
+)
 
 
 def test_what_fits_passes():
@@ -42,3 +49,14 @@ def test_a_rate_is_a_number_from_0_to_below_1(value):
 def test_choices_are_named():
     with pytest.raises(ValueError, match=r"`cell` must be one of \('a', 'b'\)\. Got 'c'\."):
         check_choice("cell", "c", ("a", "b"))
+
+
+def test_of_several_values_the_wrong_one_is_named():
+    check_integers(units=3, layers=1)
+    check_rates(dropout=0.1, input_dropout=0)
+    with pytest.raises(ValueError, match=r"`layers` must be a positive integer. Got 0."):
+        check_integers(units=3, layers=0)
+    with pytest.raises(ValueError, match=r"`pairs` must be an integer of 0 or more. Got -1."):
+        check_integers(0, embedding_units=0, pairs=-1)
+    with pytest.raises(ValueError, match=r"`input_dropout` must be a number in \[0, 1\). Got 1."):
+        check_rates(dropout=0.1, input_dropout=1)

@@ -49,7 +49,7 @@ def beam_search(step: Step, state: State, *, beam_size: int, **rules) -> Decoded
     check("state", "be of shape [batch, 1, ...]", f"{beams} beams", beams == 1)
     size = (batch, beam_size)
     state = tree.map_structure(lambda x: ops.repeat(x, beam_size, axis=1), state)
-    # All beams start alike: only the first counts, or all would be found beam_size times.
+    # All beams start alike: only the first counts, or each hypothesis would be there several times.
     first = ops.cast([0.0] + [IMPOSSIBLE] * (beam_size - 1), "float32")
     nothing = ops.full(size, IMPOSSIBLE, dtype="float32")
     lengths = ops.zeros(size, dtype="int32")
@@ -119,13 +119,13 @@ def _fill_up(rules: Rules, ended: Decoded, live: Decoded) -> Decoded:
     count = ops.sum(ops.cast(ended.log_probs > IMPOSSIBLE / 2, "int32"), axis=1, keepdims=True)
     slots = ops.arange(beams, dtype="int32")
     both = _join(ended, live)
-    found = _pick(both, ops.where(slots < count, slots, beams + slots - count))
-    real = found.log_probs > IMPOSSIBLE / 2
+    best = _pick(both, ops.where(slots < count, slots, beams + slots - count))
+    real = best.log_probs > IMPOSSIBLE / 2
     return Decoded(
-        tokens=ops.where(ops.expand_dims(real, -1), found.tokens, rules.pad_token),
-        lengths=ops.where(real, found.lengths, 0),
-        log_probs=ops.where(real, found.log_probs, IMPOSSIBLE),
-        scores=ops.where(real, found.scores, IMPOSSIBLE),
+        tokens=ops.where(ops.expand_dims(real, -1), best.tokens, rules.pad_token),
+        lengths=ops.where(real, best.lengths, 0),
+        log_probs=ops.where(real, best.log_probs, IMPOSSIBLE),
+        scores=ops.where(real, best.scores, IMPOSSIBLE),
     )
 
 

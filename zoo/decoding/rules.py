@@ -1,4 +1,4 @@
-"""What the searches share: the rules of a hypothesis, its score, and one step of a model."""
+"""The shared part of the searches: the rules of a hypothesis, its score, a step of a model."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,14 +13,15 @@ Tensor = Any
 State = Any
 Step = Callable[[Tensor, State], tuple[Tensor, State]]
 
-# Finite, so that no difference of two of them is NaN. What a model itself rules out stays above
-# what the search forbids; a log probability below half of IMPOSSIBLE belongs to no hypothesis.
+# Finite, so that no difference of two of them is NaN. Tokens that a model itself rules out stay
+# above tokens that the search forbids; a log probability below half of IMPOSSIBLE belongs to no
+# hypothesis.
 UNLIKELY, IMPOSSIBLE = -1e8, -1e9
 INTEGER = int, np.integer
 
 
 class Decoded(NamedTuple):
-    """What a search found; of beam search, the best first.
+    """The hypotheses of a search; of beam search, the best first.
 
     tokens: <int32>[batch, beams, max_length]. The words, then `pad_token`; never the end token.
     lengths: <int32>[batch, beams]. The number of words. `max_length` means cut: it did not end.
@@ -36,7 +37,7 @@ class Decoded(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """What a hypothesis may be and how it is scored.
+    """The form of a hypothesis, and its score.
 
     The start, padding and forbidden tokens are never returned, and the end token not before
     `min_length` words: their logits are masked before the softmax. So probabilities are the model's

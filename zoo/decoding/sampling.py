@@ -3,12 +3,11 @@
 from collections.abc import Callable
 
 import keras
-import numpy as np
 from keras import ops
 
 from zoo.checks import check
+from zoo.decoding.drawing import NUMBER, Key, draw, keep_likeliest
 from zoo.decoding.rules import (
-    IMPOSSIBLE,
     INTEGER,
     Decoded,
     Rules,
@@ -19,15 +18,13 @@ from zoo.decoding.rules import (
     leading_shape,
 )
 
-NUMBER = int, float, np.number
-
 
 def greedy(step: Step, state: State, **rules) -> Decoded:
     """Takes the most probable token at each step.
 
     Args:
         step: `(tokens <int32>[batch, beams], state) -> (logits [batch, beams, vocabulary], state)`.
-        state: what the first step reads, `[batch, beams, ...]`; as a rule beams = 1.
+        state: before the first step, `[batch, beams, ...]`; as a rule beams = 1.
         **rules: the fields of `Rules`.
 
     Returns:
@@ -57,9 +54,7 @@ def sample(
         seed: an int or `<int32>[]` or `<int32>[2]`: the same seed gives the same tokens (on one
             backend; with XLA other tokens than without). A `SeedGenerator` moves on by itself.
         temperature: above 0, and clipped to 1e-6 to 1e6. Towards 0 it becomes `greedy`.
-        top_k: keep the `top_k` most probable tokens, and any that tie with the last. 0 keeps all.
-        top_p: then keep the fewest most probable tokens that hold `top_p` of the probability, and
-            any that tie with the last (nucleus sampling, Holtzman et al. 2020). 1 keeps all.
+        top_k, top_p: see `keep_likeliest`.
         **rules: the fields of `Rules`.
 
     Returns:
@@ -74,20 +69,16 @@ def sample(
         check("top_p", "be above 0 and at most 1", top_p, 0 < top_p <= 1)
     check("top_k", "be an integer of 0 or more", top_k, isinstance(top_k, INTEGER) and top_k >= 0)
     rules = Rules(**rules)
-    root = _GivenSeed(seed)
     # Each step has a key drawn from the root. Counting up from the root would not do: a
     # SeedGenerator counts too, and its next call would meet the same numbers a step earlier.
-    keys = keras.random.randint((rules.max_length, 2), 0, 2**31 - 1, dtype="int32", seed=root)
-    keys = ops.cast(keys, root.key.dtype)
+    shape = (rules.max_length, 2)
+    keys = keras.random.randint(shape, 0, 2**31 - 1, dtype="int32", seed=_root(seed))
 
-    def draw(log_probs, place):
+    def choose(log_probs, place):
         logits = log_probs / ops.clip(ops.cast(temperature, "float32"), 1e-6, 1e6)
-        logits = _keep_most_probable(logits, top_k, top_p)
-        flat = ops.reshape(logits, (-1, logits.shape[-1]))
-        drawn = keras.random.categorical(flat, 1, seed=_GivenSeed(ops.take(keys, place, axis=0)))
-        return ops.reshape(drawn, ops.shape(logits)[:-1])
+        return draw(keep_likeliest(logits, top_k, top_p), Key(ops.take(keys, place, axis=0)))
 
-    return _follow(step, state, rules, draw)
+    return _follow(step, state, rules, choose)
 
 
 def _follow(step: Step, state: State, rules: Rules, choose: Callable) -> Decoded:
@@ -115,30 +106,10 @@ def _follow(step: Step, state: State, rules: Rules, choose: Callable) -> Decoded
     return Decoded(tokens, lengths, total, rules.scores(total, lengths))
 
 
-def _keep_most_probable(logits: Tensor, top_k: int, top_p: float | Tensor) -> Tensor:
-    """Masks all but the `top_k` largest, then all but the largest that hold `top_p`."""
-    if not top_k and isinstance(top_p, NUMBER) and top_p == 1:
-        return logits
-    vocabulary = logits.shape[-1]
-    largest, _ = ops.top_k(logits, min(top_k or vocabulary, vocabulary))
-    probs = ops.softmax(largest, axis=-1)
-    before = ops.cumsum(probs, axis=-1) - probs
-    smallest = ops.min(ops.where(before < top_p, largest, np.inf), axis=-1, keepdims=True)
-    return ops.where(logits < smallest, IMPOSSIBLE, logits)
-
-
-class _GivenSeed(keras.random.SeedGenerator):
-    """A key known only when the graph runs, in the one form that keras.random takes."""
-
-    def __init__(self, seed: int | keras.random.SeedGenerator | Tensor):
-        # Without SeedGenerator's own __init__, which makes a variable.
-        if isinstance(seed, keras.random.SeedGenerator):
-            self.key = seed.next()
-            return
-        if isinstance(seed, INTEGER):
-            check("seed", "be from 0 to 2**31 - 1", seed, 0 <= seed < 2**31)
-        key = ops.cast(seed, "uint32" if keras.config.backend() == "jax" else "int32")
-        self.key = key if len(key.shape) else ops.stack([key, ops.zeros_like(key)])
-
-    def next(self, ordered: bool = True) -> Tensor:
-        return self.key
+def _root(seed: int | keras.random.SeedGenerator | Tensor) -> Key:
+    """The key of a whole call."""
+    if isinstance(seed, keras.random.SeedGenerator):
+        return Key(seed.next())
+    if isinstance(seed, INTEGER):
+        check("seed", "be from 0 to 2**31 - 1", seed, 0 <= seed < 2**31)
+    return Key((seed, 0)) if len(ops.shape(seed)) == 0 else Key(seed)

@@ -135,7 +135,6 @@ class ApplicationsPreprocessing(layers.Layer):
 
     def __init__(self, network: str, **kwargs):
         super().__init__(**kwargs)
-        self.network = network
         self._preprocess = inspect.getmodule(_applications()[network]).preprocess_input
 
     def call(self, image):
@@ -143,9 +142,6 @@ class ApplicationsPreprocessing(layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return input_shape
-
-    def get_config(self):
-        return {**super().get_config(), "network": self.network}
 
 
 def _applications() -> dict[str, Callable[..., keras.Model]]:

@@ -7,11 +7,59 @@ Additive (Bahdanau, Cho and Bengio, ICLR 2015) and multiplicative (Luong, Pham a
 import keras
 from keras import ops
 
-from zoo.checks import check_integer
+from zoo.checks import check_choice, check_integer
+
+ATTENTIONS = ("additive", "multiplicative", "none")
+
+
+class Attention(keras.layers.Layer):
+    """The shared part of all attentions: weights from energies, and a context from weights.
+
+    α_tj = exp(e_tj) / Σ_k exp(e_tk)            weights, one distribution a query
+    c_t  = Σ_j α_tj m_j                         context
+
+    A subclass says how well query t fits cell j: `energies(queries, keys)` gives e_tj, and
+    `keys(memory)` works out, once for all queries, the part of it that the memory decides.
+
+    `begin` and `step` are for a decoder that goes on word by word. An attention that remembers
+    where it last looked has a state, and gives it there; by default there is none.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def build(self, queries_shape, memory_shape, keys_shape=None, memory_mask_shape=None):
+        self.built = True
+
+    def call(self, queries, memory, keys=None, memory_mask=None):
+        keys = self.keys(memory) if keys is None else keys
+        weights = _weights(self.energies(queries, keys), memory_mask, self.compute_dtype)
+        return ops.matmul(weights, memory), weights
+
+    def begin(self, memory) -> list:
+        """The state before the first query: a list of `<float>[batch, 1, ...]`."""
+        return []
+
+    def step(self, queries, state, memory, keys=None, memory_mask=None):
+        """One query of each of n sequences: `<float>[batch, n, query_features]`.
+
+        Returns:
+            context `<float>[batch, n, features]`, weights `<float>[batch, n, cells]` and the state,
+            a list of `<float>[batch, n, ...]`.
+        """
+        context, weights = self(queries, memory, keys=keys, memory_mask=memory_mask)
+        return context, weights, state
+
+    def compute_output_shape(
+        self, queries_shape, memory_shape, keys_shape=None, memory_mask_shape=None
+    ):
+        batch, time = queries_shape[:2]
+        return (batch, time, memory_shape[-1]), (batch, time, memory_shape[1])
 
 
 @keras.saving.register_keras_serializable(package="unfold")
-class AdditiveAttention(keras.layers.Layer):
+class AdditiveAttention(Attention):
     """Which cells of the memory each query reads.
 
     e_tj = v · tanh(W_q q_t + W_k m_j)          how well query t fits cell j
@@ -20,6 +68,16 @@ class AdditiveAttention(keras.layers.Layer):
 
     Bias-free, as the lecture's cells are. The queries of all time steps are answered at once:
     no step of the loop waits for the attention of the step before.
+
+    Example, two words that look at a memory of one cell and one of padding:
+
+        >>> import numpy as np
+        >>> from zoo.layers.attention import AdditiveAttention
+        >>> queries, memory = np.ones((1, 2, 3), "float32"), np.ones((1, 2, 4), "float32")
+        >>> look = AdditiveAttention(units=5)
+        >>> context, weights = look(queries, memory, memory_mask=np.array([[True, False]]))
+        >>> tuple(context.shape), [float(weight) for weight in weights[0, 1]]
+        ((1, 2, 4), [1.0, 0.0])
 
     Call arguments:
         queries: `<float>[batch, time, query_features]`
@@ -40,7 +98,6 @@ class AdditiveAttention(keras.layers.Layer):
         super().__init__(**kwargs)
         check_integer("units", units)
         self.units = units
-        self.supports_masking = True
         self.query_projection = keras.layers.Dense(
             units, use_bias=False, dtype=self.dtype_policy, name="query"
         )
@@ -59,25 +116,14 @@ class AdditiveAttention(keras.layers.Layer):
         """W_k m_j: `<float>[batch, cells, features]` -> `<float>[batch, cells, units]`."""
         return self.key_projection(memory)
 
-    def call(self, queries, memory, keys=None, memory_mask=None):
-        keys = self.keys(memory) if keys is None else keys
+    def energies(self, queries, keys):
+        """e_tj `<float>[batch, time, cells]`."""
         sums = ops.expand_dims(self.query_projection(queries), 2) + ops.expand_dims(keys, 1)
-        energies = ops.sum(ops.tanh(sums) * self.score_vector, axis=-1)
-        weights = _weights(energies, memory_mask, self.compute_dtype)
-        return ops.matmul(weights, memory), weights
-
-    def compute_output_shape(
-        self, queries_shape, memory_shape, keys_shape=None, memory_mask_shape=None
-    ):
-        batch, time = queries_shape[:2]
-        return (batch, time, memory_shape[-1]), (batch, time, memory_shape[1])
-
-    def get_config(self):
-        return {**super().get_config(), "units": self.units}
+        return ops.sum(ops.tanh(sums) * self.score_vector, axis=-1)
 
 
 @keras.saving.register_keras_serializable(package="unfold")
-class MultiplicativeAttention(keras.layers.Layer):
+class MultiplicativeAttention(Attention):
     """Which cells of the memory each query reads, by one product of both.
 
     e_tj = q_t · W m_j                          how well query t fits cell j
@@ -85,6 +131,15 @@ class MultiplicativeAttention(keras.layers.Layer):
     c_t  = Σ_j α_tj m_j                         context
 
     Cheaper than `AdditiveAttention`: nothing of the size time x cells x units is formed.
+
+    Example:
+
+        >>> import numpy as np
+        >>> from zoo.layers.attention import MultiplicativeAttention
+        >>> queries, memory = np.ones((1, 2, 3), "float32"), np.ones((1, 2, 4), "float32")
+        >>> context, weights = MultiplicativeAttention()(queries, memory)
+        >>> tuple(context.shape), [float(weight) for weight in weights[0, 1]]
+        ((1, 2, 4), [0.5, 0.5])
 
     Call arguments:
         queries: `<float>[batch, time, query_features]`
@@ -102,7 +157,6 @@ class MultiplicativeAttention(keras.layers.Layer):
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        self.supports_masking = True
         self.key_projection = None
 
     def build(self, queries_shape, memory_shape, keys_shape=None, memory_mask_shape=None):
@@ -115,17 +169,26 @@ class MultiplicativeAttention(keras.layers.Layer):
         """W m_j: `<float>[batch, cells, features]` -> `<float>[batch, cells, query_features]`."""
         return self.key_projection(memory)
 
-    def call(self, queries, memory, keys=None, memory_mask=None):
-        keys = self.keys(memory) if keys is None else keys
-        energies = ops.matmul(queries, ops.transpose(keys, (0, 2, 1)))
-        weights = _weights(energies, memory_mask, self.compute_dtype)
-        return ops.matmul(weights, memory), weights
+    def energies(self, queries, keys):
+        """e_tj `<float>[batch, time, cells]`."""
+        return ops.matmul(queries, ops.transpose(keys, (0, 2, 1)))
 
-    def compute_output_shape(
-        self, queries_shape, memory_shape, keys_shape=None, memory_mask_shape=None
-    ):
-        batch, time = queries_shape[:2]
-        return (batch, time, memory_shape[-1]), (batch, time, memory_shape[1])
+
+def attention_layer(attention: str, units: int, name: str) -> Attention | None:
+    """An attention by its name, or None for "none".
+
+    Args:
+        attention: one of `ATTENTIONS`.
+        units: size of the additive attention's hidden layer.
+        name: of the layer.
+
+    Raises:
+        ValueError: an unknown attention, or `units` is not a positive integer.
+    """
+    check_choice("attention", attention, ATTENTIONS)
+    if attention == "additive":
+        return AdditiveAttention(units, name=name)
+    return MultiplicativeAttention(name=name) if attention == "multiplicative" else None
 
 
 def _weights(energies, memory_mask, dtype):

@@ -1,4 +1,4 @@
-"""A constant feature: what a bias would do, within the lecture's bias-free equations."""
+"""A constant feature: a bias's work, within the lecture's bias-free equations."""
 
 import keras
 from keras import ops
@@ -11,6 +11,14 @@ class ConstantFeature(keras.layers.Layer):
     The row of W that meets the constant 1 adds the same number at every step, so W [h, x] can
     do all that W [h, x] + b does, and the cells stay exactly as the lecture prints them. A mask
     goes through.
+
+    Example:
+
+        >>> import numpy as np
+        >>> from zoo.layers.constant_feature import ConstantFeature
+        >>> x = ConstantFeature()(np.array([[3.0, 4.0]], "float32"))
+        >>> [float(feature) for feature in x[0]]
+        [3.0, 4.0, 1.0]
     """
 
     def __init__(self, **kwargs):
@@ -36,6 +44,13 @@ class GateOffsets(keras.initializers.Initializer):
     Gate order f, i, c, o, as in `zoo.layers.LSTM`. A forget offset above 0 keeps the cell state
     over more steps (Gers, Schmidhuber and Cummins 2000; Jozefowicz et al. 2015): a state decays
     by σ(forget) a step.
+
+    Example, an LSTM of one unit over two features and the constant:
+
+        >>> from zoo.layers.constant_feature import GateOffsets
+        >>> kernel = GateOffsets(forget=1.0, input=-1.0)((3, 4))
+        >>> [float(offset) for offset in kernel[-1]]
+        [1.0, -1.0, 0.0, 0.0]
 
     Args:
         forget, input, candidate, output: the offsets, dimensionless (arguments of φ or σ).

@@ -11,7 +11,7 @@
 slides on the LSTM; after Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -19,20 +19,37 @@ import numpy as np
 from keras import ops
 
 from zoo.layers.activations import slope_from_output
+from zoo.layers.lstm_loop import lstm_over_time
 from zoo.layers.recurrent import (
     RecurrentLayer,
     check_built,
     check_cell_arguments,
     check_lecture_weights,
-    product_over_time,
-    shift,
 )
-from zoo.layers.time_loop import scan, with_gradient
 
 Tensor = Any
 GATES = "fico"  # their order in the fused weights
-STORED = 6  # what the backward pass wants of each step: h, C, f, i, c, o
-SMALL = 2**17  # weights, up to which a product of its own for each gate is faster
+
+
+def lstm_step(z, C, squash: Callable, gate: Callable, candidate: Callable) -> tuple[Tensor, ...]:
+    """The equations, from the products on: of the cell, and of the fast loop.
+
+    Args:
+        z: W_f [h, x], W_i [h, x], W_c [h, x] and W_o [h, x], each `<float>[batch, units]`.
+        C: of the step before, `<float>[batch, units]`.
+        squash, gate, candidate: tanh, σ and σ in the lecture.
+
+    Returns:
+        h_t, C_t, f_t, i_t, c_t and o_t, each `<float>[batch, units]`.
+    """
+    z_f, z_i, z_c, z_o = z
+    f = gate(z_f)
+    i = gate(z_i)
+    c = candidate(z_c)
+    o = gate(z_o)
+    C = f * C + i * c
+    h = o * squash(C)
+    return h, C, f, i, c, o
 
 
 @keras.saving.register_keras_serializable(package="unfold")
@@ -43,9 +60,19 @@ class LSTMCell(keras.layers.LSTMCell):
     `<float>[units, 4 * units]` with the gates in the order f, i, c, o, and the dropout; the
     equations are its own.
 
+    Example, where all weights are 0 and so all gates and the candidate 1/2:
+
+        >>> import numpy as np
+        >>> from zoo.layers import LSTMCell
+        >>> cell = LSTMCell(1, kernel_initializer="zeros", recurrent_initializer="zeros")
+        >>> h, C = np.zeros((1, 1), "float32"), np.full((1, 1), 4.0, "float32")
+        >>> h, (h, C) = cell(np.ones((1, 3), "float32"), [h, C])
+        >>> float(C[0, 0])  # 1/2 · 4 + 1/2 · 1/2
+        2.25
+
     Args:
         units: size of h and of C.
-        activation: what C_t goes through in h_t.
+        activation: of C_t in h_t.
         recurrent_activation: of the three gates f, i, o.
         candidate_activation: of the candidate c; "tanh" gives the LSTM that is common elsewhere.
         use_bias: whether each W[h, x] becomes W[h, x] + b.
@@ -56,7 +83,7 @@ class LSTMCell(keras.layers.LSTMCell):
         recurrent_dropout: the same for h.
         seed: of the dropout.
         **kwargs: `kernel_regularizer`, `recurrent_regularizer`, `bias_regularizer`, the constraints
-            of the same names, and what every Keras layer takes.
+            of the same names, and the arguments of every Keras layer.
 
     Call arguments:
         inputs: `<float>[batch, input]`.
@@ -113,14 +140,12 @@ class LSTMCell(keras.layers.LSTMCell):
         z = ops.matmul(inputs, self.kernel) + ops.matmul(h, self.recurrent_kernel)
         if self.use_bias:
             z = z + self.bias
-        z_f, z_i, z_c, z_o = ops.split(z, 4, axis=-1)
-        f = self.recurrent_activation(z_f)
-        i = self.recurrent_activation(z_i)
-        c = self.candidate_activation(z_c)
-        o = self.recurrent_activation(z_o)
-        C = f * C + i * c
-        h = o * self.activation(C)
+        h, C, *_ = self.step(ops.split(z, 4, axis=-1), C)
         return h, [h, C]
+
+    def step(self, z: Sequence[Tensor], C: Tensor) -> tuple[Tensor, ...]:
+        """`lstm_step` with the cell's activations."""
+        return lstm_step(z, C, *self.activations)
 
     def lecture_weights(self) -> dict[str, np.ndarray]:
         """The weights by the lecture's names.
@@ -140,7 +165,7 @@ class LSTMCell(keras.layers.LSTMCell):
         return weights
 
     def set_lecture_weights(self, weights: dict[str, Any]) -> None:
-        """Sets the weights from what `lecture_weights` gives.
+        """Sets the weights by the names of `lecture_weights`.
 
         Raises:
             ValueError: a name is missing or unknown, or a shape is wrong.
@@ -170,10 +195,14 @@ class LSTMCell(keras.layers.LSTMCell):
         return {**config, "candidate_activation": candidate}
 
     @property
+    def activations(self) -> tuple[Callable, Callable, Callable]:
+        """Of C in h, of the gates, and of the candidate."""
+        return self.activation, self.recurrent_activation, self.candidate_activation
+
+    @property
     def slopes(self) -> list[Callable | None]:
-        """The derivatives of activation, recurrent and candidate activation, where known."""
-        used = (self.activation, self.recurrent_activation, self.candidate_activation)
-        return [slope_from_output(activation) for activation in used]
+        """The derivatives of `activations`, where known."""
+        return [slope_from_output(activation) for activation in self.activations]
 
     @property
     def can_unfold(self) -> bool:
@@ -190,15 +219,26 @@ class LSTMCell(keras.layers.LSTMCell):
             # A bias is the weight of a constant 1 beside x.
             W_x = ops.concatenate([W_x, ops.convert_to_tensor(self.bias)[None]], axis=0)
             inputs = ops.concatenate([inputs, ops.ones_like(inputs[..., :1])], axis=-1)
-        recurrence = _recurrence(self, store=training, sequences=return_sequences)
+        loop = lstm_over_time(self, store=training, sequences=return_sequences)
         masks = [] if keep is None else [keep]
-        *h, h_last, C_last = recurrence(inputs, *states, W_h, W_x, *masks)
+        *h, h_last, C_last = loop(inputs, *states, W_h, W_x, *masks)
         return h[0] if h else None, [h_last, C_last]
 
 
 @keras.saving.register_keras_serializable(package="unfold")
 class LSTM(RecurrentLayer):
     """The lecture's LSTM over a sequence: the equations at the top of this file.
+
+    Example, two sequences of three steps:
+
+        >>> import numpy as np
+        >>> from zoo.layers import LSTM
+        >>> layer = LSTM(5, return_sequences=True, return_state=True)
+        >>> h, h_T, C_T = layer(np.ones((2, 3, 4), "float32"))
+        >>> tuple(h.shape), tuple(h_T.shape), tuple(C_T.shape)
+        ((2, 3, 5), (2, 5), (2, 5))
+        >>> sorted(layer.cell.lecture_weights())
+        ['W_c', 'W_f', 'W_i', 'W_o']
 
     Args:
         units: size of h and of C.
@@ -220,128 +260,3 @@ class LSTM(RecurrentLayer):
     """
 
     cell_class = LSTMCell
-
-
-def _recurrence(cell: LSTMCell, store: bool, sequences: bool) -> Callable[..., tuple]:
-    """The loop over time with its gradient.
-
-    The function that it gives takes x `<float>[time, batch, input]`, h_0 and C_0, the parts of W
-    for h and for x, of all gates, and, if there is a mask, keep `<bool>[time, batch, 1]`. It gives
-    all h `<float>[time, batch, units]` if `sequences`, then h_T and C_T. Where W_x has no rows, x
-    is what W_x would have made of it, `<float>[time, batch, 4 * units]`.
-    """
-
-    def forward(*inputs):
-        state, steps = _steps(cell, STORED if store else int(sequences), *inputs)
-        return steps[:sequences] + state, inputs + steps if store else inputs
-
-    def backward(saved, gradients):
-        if not store:
-            saved = saved + _steps(cell, STORED, *saved)[1]
-        return _steps_back(cell, saved, *gradients)
-
-    return with_gradient(forward, backward)
-
-
-def _steps(cell, stored, x, h_0, C_0, W_h, W_x, *keep):
-    """The equations, step by step: h_T and C_T, and the first `stored` of h, C, f, i, c, o.
-
-    To multiply all x by W_x before the loop is no faster in training, and slower in inference: the
-    result, four times the units for all steps, does not fit in the caches of a CPU.
-    """
-    products = _products(W_h, W_x, steps=x.shape[0], store=stored == STORED)
-
-    def step(state, x):
-        h, C = state
-        z_f, z_i, z_c, z_o = products(h, x[0])
-        f = cell.recurrent_activation(z_f)
-        i = cell.recurrent_activation(z_i)
-        c = cell.candidate_activation(z_c)
-        o = cell.recurrent_activation(z_o)
-        C_t = f * C + i * c
-        h_t = o * cell.activation(C_t)
-        if keep:
-            C_t, h_t = ops.where(x[1], C_t, C), ops.where(x[1], h_t, h)
-        return (h_t, C_t), (h_t, C_t, f, i, c, o)[:stored]
-
-    return scan(step, (h_0, C_0), (x, *keep), (cell.units,) * stored)
-
-
-def _products(W_h, W_x, steps: int | None, store: bool) -> Callable[..., list[Tensor]]:
-    """(h, x) -> W[h, x] of each gate, in one product or several.
-
-    Several run side by side, where cores are free, and keep them busier than one that is cut in
-    pieces. Measured on two cores (`benchmarks/`): small weights want a product for each gate,
-    larger ones two, in training one. To join W_h and W_x for a single step would not pay.
-    """
-    parts = 1 if store else 2
-    if sum(W.shape[0] * W.shape[1] for W in (W_h, W_x)) <= SMALL:
-        parts = 4
-    if parts == 1 or steps == 1 or 0 in W_x.shape:
-        project = _projection(W_x)
-        return lambda h, x: ops.split(ops.matmul(h, W_h) + project(x), 4, axis=-1)
-
-    columns = ops.split(ops.concatenate([W_h, W_x], axis=0), parts, axis=1)
-
-    def products(h, x):
-        hx = ops.concatenate([h, x], axis=-1)
-        found = [ops.matmul(hx, W) for W in columns]
-        return [z for product in found for z in ops.split(product, 4 // parts, axis=-1)]
-
-    return products
-
-
-def _steps_back(cell, saved, *gradients):
-    """Backpropagation through time: what `_steps` is given, from the gradients of what it gives.
-
-    With dh and dC the gradients that reach step t,
-
-        dC <- dC + dh o φ'(C)          dz_o = dh φ(C) o'
-        dz_f = dC C_{t-1} f'           dz_i = dC c i'            dz_c = dC i c'
-        dh_{t-1} = dz W_h^T            dC_{t-1} = dC f
-        dx = dz W_x^T
-
-    All factors of dh and dC that are local to a step are worked out for all steps at once, before
-    the loop; the gradients of W_h and W_x are one product each, after it. dx is formed inside,
-    while dz is at hand in the caches.
-    """
-    x, h_0, C_0, W_h, W_x, *keep = saved[:-STORED]
-    h, C, f, i, c, o = saved[-STORED:]
-    *dh_steps, dh_last, dC_last = gradients
-    slope, slope_gate, slope_c = cell.slopes
-
-    a = cell.activation(C)
-    C_by_h, o_by_h = o * slope(a), a * slope_gate(o)
-    f_by_C, i_by_C, c_by_C = shift(C_0, C) * slope_gate(f), c * slope_gate(i), i * slope_c(c)
-    if keep:
-        # A masked step hands dC on, whole, and has no part in the gradient of W.
-        C_by_h, o_by_h, f_by_C, i_by_C, c_by_C = (
-            ops.where(keep[0], factor, ops.zeros_like(factor))
-            for factor in (C_by_h, o_by_h, f_by_C, i_by_C, c_by_C)
-        )
-        f = ops.where(keep[0], f, ops.ones_like(f))
-    W_h_back, back_to_x = ops.transpose(W_h), _projection(ops.transpose(W_x))
-
-    def step(state, factors):
-        f, C_by_h, o_by_h, f_by_C, i_by_C, c_by_C, *rest = factors
-        dh, dC = state
-        if dh_steps:
-            dh = dh + rest[0]
-        dC = dC + dh * C_by_h
-        dz = ops.concatenate([dC * f_by_C, dC * i_by_C, dC * c_by_C, dh * o_by_h], axis=-1)
-        dh_before = ops.matmul(dz, W_h_back)
-        if keep:
-            dh_before = ops.where(rest[-1], dh_before, dh)
-        return (dh_before, dC * f), (dz, back_to_x(dz))
-
-    xs = (f, C_by_h, o_by_h, f_by_C, i_by_C, c_by_C, *dh_steps, *keep)
-    widths = (4 * cell.units, x.shape[-1])
-    (dh_0, dC_0), (dz, dx) = scan(step, (dh_last, dC_last), xs, widths, reverse=True)
-    dW_h = product_over_time(shift(h_0, h), dz)
-    dW_x = product_over_time(x, dz) if W_x.shape[0] else ops.zeros_like(W_x)
-    return (dx, dh_0, dC_0, dW_h, dW_x, *(None for _ in keep))
-
-
-def _projection(W: Tensor) -> Callable[[Tensor], Tensor]:
-    """x -> W x, or x as it is where W has no weights."""
-    return (lambda x: ops.matmul(x, W)) if 0 not in W.shape else (lambda x: x)

@@ -1,9 +1,9 @@
-"""What the two recurrent layers share: checked arguments, and the way from a sequence to the loop.
+"""The shared part of the recurrent layers: checked arguments, the way from a sequence to the loop.
 
 A layer on top of `RecurrentLayer` hands a whole sequence to its cell (`unfold`), which runs it in a
-loop with its own gradient: what does not depend on the step before is worked out for all steps at
-once, outside the loop. Where the cell cannot (see `RecurrentLayer`), Keras' generic loop runs the
-same cell step by step; tests hold the two together.
+loop with its own gradient: terms that do not depend on the step before are worked out for all
+steps at once, outside the loop. Where the cell cannot (see `RecurrentLayer`), Keras' generic loop
+runs the same cell step by step; tests hold the two together.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ Tensor = Any
 
 
 def check_cell_arguments(units: int, dropout: float, recurrent_dropout: float) -> int:
-    """Checks what all cells take and gives `units` as a plain int.
+    """Checks the arguments of all cells and gives `units` as a plain int.
 
     Raises:
         ValueError: `units` is no positive integer, or a rate is outside [0, 1).
@@ -72,7 +72,7 @@ class RecurrentLayer(keras.layers.RNN):
     with `inputs`: `<float>[time, batch, input]`, `keep`: `<bool>[time, batch, 1]` or None (False:
     the step is masked, the states pass through it), h of all steps: `<float>[time, batch, units]`,
     or None where the last state is all that is wanted. `weights`: kernel and recurrent kernel to
-    take in place of the cell's own; kernel None: `inputs` are what it would have made of them.
+    take in place of the cell's own; kernel None: `inputs` stand for their product with it.
 
     The generic loop is taken for `fast=False`, `unroll=True`, `recurrent_dropout` above 0, or an
     activation without a known slope.
@@ -194,11 +194,11 @@ def _any_so_far(keep: Tensor) -> Tensor:
 
 
 def shift(first: Tensor, steps: Tensor) -> Tensor:
-    """`[first, s_1, ..., s_{T-1}]`: what each step started from."""
+    """`[first, s_1, ..., s_{T-1}]`: the value before each step."""
     return ops.concatenate([first[None], steps[:-1]], axis=0)
 
 
-def product_over_time(these: Tensor, those: Tensor) -> Tensor:
+def product_over_time(left: Tensor, right: Tensor) -> Tensor:
     """Σ_t a_t^T b_t, of `[time, batch, m]` and `[time, batch, n]`, as one product: `[m, n]`."""
-    rows = ops.reshape(these, (-1, these.shape[-1]))
-    return ops.matmul(ops.transpose(rows), ops.reshape(those, (-1, those.shape[-1])))
+    rows = ops.reshape(left, (-1, left.shape[-1]))
+    return ops.matmul(ops.transpose(rows), ops.reshape(right, (-1, right.shape[-1])))

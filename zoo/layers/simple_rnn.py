@@ -20,21 +20,43 @@ from zoo.layers.recurrent import (
     check_built,
     check_cell_arguments,
     check_lecture_weights,
-    product_over_time,
-    shift,
 )
-from zoo.layers.time_loop import scan, with_gradient
+from zoo.layers.simple_rnn_loop import simple_rnn_over_time
 
 Tensor = Any
+
+
+def simple_rnn_step(z: Tensor, h: Tensor, W_r: Tensor, activation: Callable) -> Tensor:
+    """The equation, of the cell and of the fast loop.
+
+    Args:
+        z: W_i x_t, `<float>[batch, units]`.
+        h: of the step before, `<float>[batch, units]`.
+        W_r: `<float>[units, units]`.
+        activation: ReLU in the lecture.
+
+    Returns:
+        h_t `<float>[batch, units]`.
+    """
+    return activation(z + ops.matmul(h, W_r))
 
 
 @keras.saving.register_keras_serializable(package="unfold")
 class SimpleRNNCell(keras.layers.SimpleRNNCell):
     """One step of the lecture's RNN: h_t = ReLU(W_i x_t + W_r h_{t-1}).
 
-    It is Keras' cell with the lecture's defaults, checked arguments and the lecture's names. Its
-    weights: W_i is `kernel` `<float>[input, units]`, and W_r is
-    `recurrent_kernel` `<float>[units, units]`.
+    Of Keras' cell it keeps the weights, W_i as `kernel` `<float>[input, units]` and W_r as
+    `recurrent_kernel` `<float>[units, units]`, and the dropout.
+
+    Example:
+
+        >>> import numpy as np
+        >>> from zoo.layers import SimpleRNNCell
+        >>> cell = SimpleRNNCell(1, kernel_initializer="ones", recurrent_initializer="ones")
+        >>> x, h = np.array([[2.0, 3.0]], "float32"), np.array([[-1.0]], "float32")
+        >>> h, _ = cell(x, [h])
+        >>> float(h[0, 0])  # ReLU(2 + 3 - 1)
+        4.0
 
     Args:
         units: size of h.
@@ -47,7 +69,7 @@ class SimpleRNNCell(keras.layers.SimpleRNNCell):
         recurrent_dropout: the same for h.
         seed: of the dropout.
         **kwargs: `kernel_regularizer`, `recurrent_regularizer`, `bias_regularizer`, the constraints
-            of the same names, and what every Keras layer takes.
+            of the same names, and the arguments of every Keras layer.
 
     Call arguments:
         inputs: `<float>[batch, input]`.
@@ -87,6 +109,25 @@ class SimpleRNNCell(keras.layers.SimpleRNNCell):
             **kwargs,
         )
 
+    def call(self, inputs: Tensor, states: list[Tensor], training: bool = False):
+        """h_t and [h_t] from x_t and [h_{t-1}]."""
+        (h,) = states
+        if training and self.dropout:
+            inputs = inputs * self.get_dropout_mask(inputs)
+        if training and self.recurrent_dropout:
+            h = h * self.get_recurrent_dropout_mask(h)
+        h = self.step(self._from_inputs(inputs, self.kernel), h, self.recurrent_kernel)
+        return h, [h]
+
+    def step(self, z: Tensor, h: Tensor, W_r: Tensor) -> Tensor:
+        """`simple_rnn_step` with the cell's activation."""
+        return simple_rnn_step(z, h, W_r, self.activation)
+
+    def _from_inputs(self, inputs: Tensor, W_i: Tensor | None) -> Tensor:
+        """W_i x, with b where there is one; without W_i the inputs are W_i x."""
+        z = inputs if W_i is None else ops.matmul(inputs, W_i)
+        return z + self.bias if self.use_bias else z
+
     def lecture_weights(self) -> dict[str, np.ndarray]:
         """The weights by the lecture's names.
 
@@ -98,7 +139,7 @@ class SimpleRNNCell(keras.layers.SimpleRNNCell):
         return {name: ops.convert_to_numpy(w) for name, w in self._named_weights().items()}
 
     def set_lecture_weights(self, weights: dict[str, Any]) -> None:
-        """Sets the weights from what `lecture_weights` gives.
+        """Sets the weights by the names of `lecture_weights`.
 
         Raises:
             ValueError: a name is missing or unknown, or a shape is wrong.
@@ -121,18 +162,27 @@ class SimpleRNNCell(keras.layers.SimpleRNNCell):
     def unfold(self, inputs, states, keep, training, return_sequences, weights=None):
         """All steps at once: see `RecurrentLayer`."""
         W_i, W_r = weights or (self.kernel, self.recurrent_kernel)
-        z = inputs if W_i is None else ops.matmul(inputs, W_i)
-        if self.use_bias:
-            z = z + self.bias
-        recurrence = _recurrence(self, store=training, sequences=return_sequences)
+        loop = simple_rnn_over_time(self, store=training, sequences=return_sequences)
         masks = [] if keep is None else [keep]
-        *h, h_last = recurrence(z, *states, ops.convert_to_tensor(W_r), *masks)
+        z = self._from_inputs(inputs, W_i)
+        *h, h_last = loop(z, *states, ops.convert_to_tensor(W_r), *masks)
         return h[0] if h else None, [h_last]
 
 
 @keras.saving.register_keras_serializable(package="unfold")
 class SimpleRNN(RecurrentLayer):
     """The lecture's RNN over a sequence: h_t = ReLU(W_i x_t + W_r h_{t-1}).
+
+    Example, the lecture's network that sums its inputs:
+
+        >>> import numpy as np
+        >>> from zoo.layers import SimpleRNN
+        >>> layer = SimpleRNN(1, return_sequences=True)
+        >>> layer.build((None, None, 1))
+        >>> layer.cell.set_lecture_weights({"W_i": [[1.0]], "W_r": [[1.0]]})
+        >>> sums = layer(np.array([[[2.0], [3.0], [0.5]]], "float32"))
+        >>> [float(total) for total in sums[0, :, 0]]
+        [2.0, 5.0, 5.5]
 
     Args:
         units: size of h.
@@ -154,69 +204,3 @@ class SimpleRNN(RecurrentLayer):
     """
 
     cell_class = SimpleRNNCell
-
-
-def _recurrence(cell: SimpleRNNCell, store: bool, sequences: bool) -> Callable[..., tuple]:
-    """The loop over time with its gradient.
-
-    The function that it gives takes z (W_i x) `<float>[time, batch, units]`, h_0, W_r and, if there
-    is a mask, keep `<bool>[time, batch, 1]`. It gives all h if `sequences`, then h_T.
-    """
-
-    def forward(*inputs):
-        state, steps = _steps(cell, store or sequences, *inputs)
-        return steps[:sequences] + state, inputs[1:] + steps if store else inputs
-
-    def backward(saved, gradients):
-        if not store:
-            saved = saved[1:] + _steps(cell, True, *saved)[1]
-        return _steps_back(cell, saved, *gradients)
-
-    return with_gradient(forward, backward)
-
-
-def _steps(cell, stored, z, h_0, W, *keep):
-    """The equation, step by step: h_T, and h of all steps if `stored`."""
-
-    def step(state, x):
-        (h,) = state
-        h_t = cell.activation(x[0] + ops.matmul(h, W))
-        if keep:
-            h_t = ops.where(x[1], h_t, h)
-        return (h_t,), (h_t,) * stored
-
-    return scan(step, (h_0,), (z, *keep), (cell.units,) * stored)
-
-
-def _steps_back(cell, saved, *gradients):
-    """Backpropagation through time: what `_steps` is given, from the gradients of what it gives.
-
-    With dh the gradient that reaches step t,
-
-        dz = dh ReLU'                  dh_{t-1} = dz W^T
-
-    ReLU' is worked out for all steps at once; the loop holds only the recurrence, and the gradient
-    of W is one product after it.
-    """
-    h_0, W, *keep, h = saved
-    *dh_steps, dh_last = gradients
-    z_by_h = slope_from_output(cell.activation)(h)
-    if keep:
-        # A masked step hands dh on, whole, and has no part in the gradient of W.
-        z_by_h = ops.where(keep[0], z_by_h, ops.zeros_like(z_by_h))
-    W_back = ops.transpose(W)
-
-    def step(state, x):
-        z_by_h, *rest = x
-        (dh,) = state
-        if dh_steps:
-            dh = dh + rest[0]
-        dz = dh * z_by_h
-        dh_before = ops.matmul(dz, W_back)
-        if keep:
-            dh_before = ops.where(rest[-1], dh_before, dh)
-        return (dh_before,), (dz,)
-
-    xs = (z_by_h, *dh_steps, *keep)
-    (dh_0,), (dz,) = scan(step, (dh_last,), xs, (cell.units,), reverse=True)
-    return (dz, dh_0, product_over_time(shift(h_0, h), dz), *(None for _ in keep))

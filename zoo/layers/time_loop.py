@@ -2,7 +2,7 @@
 
 This is the one module of zoo/ that imports a backend. Keras' own `ops.scan` cannot be
 differentiated under XLA on TensorFlow, and its `ops.custom_gradient` takes one output only on
-torch. What the layers need is smaller: a loop that nobody differentiates, because its gradient is
+torch. The layers need less: a loop that nobody differentiates, because its gradient is
 another such loop.
 """
 

@@ -3,17 +3,18 @@
 import keras
 from keras import ops
 
-from zoo.checks import check_choice, check_integer
+from zoo.checks import check_choice, check_integers, check_rate
 from zoo.decoding import beam_search, greedy, sample
-from zoo.layers.attention import AdditiveAttention
-from zoo.layers.constant_feature import ConstantFeature
-from zoo.models.recurrent_layer import CELLS, recurrent_layer
+from zoo.layers.attention import Attention, attention_layer
+from zoo.layers.attention_decoder import AttentionDecoder
+from zoo.layers.lecture_layer import CELLS
+from zoo.model import Model
 
 ATTENTIONS = ("additive", "none")
 
 
 @keras.saving.register_keras_serializable(package="unfold")
-class Captioner(keras.Model):
+class Captioner(Model):
     """Image features -> words, by two recurrent layers with attention between them.
 
         v_j  = norm(W_v a_j + p_j)              cells: the encoder's a_j, and where j is
@@ -23,9 +24,7 @@ class Captioner(keras.Model):
         h²_t = LSTM²([h¹_t, c_t, 1])
         p(w_{t+1}) = softmax(E (W_h [h²_t, c_t]))   readout through the embedding E, transposed
 
-    No layer waits for the output of a later layer's previous step, so that training runs each
-    layer over all time steps at once; the attention is that of two-layer captioners (Anderson et
-    al. 2018, "Bottom-up and top-down attention") without their feedback into the first layer.
+    The two layers and the attention between them are an `AttentionDecoder`.
 
     Inputs of `call` (teacher forcing), a dict:
         features: `<float32>[batch, cells, channels]`, the encoder's grid, or in its place
@@ -40,7 +39,8 @@ class Captioner(keras.Model):
         units, embedding_units, attention_units: sizes of h; of E's rows and v; of the attention.
         attention: "additive" or "none".
         cell: "lstm" (the lecture's), "lstm_tanh" (the usual candidate) or "simple_rnn".
-        dropout: share of embeddings, image cells and readouts dropped in training, 0..1.
+        dropout: share of embeddings, image cells, states and readouts dropped in training, in
+            [0, 1).
         encoder: a Keras model from images to `[batch, cells, channels]`, trained with the rest
             where it is trainable; None where features are given.
 
@@ -61,18 +61,13 @@ class Captioner(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        check_integers(vocabulary_size=vocabulary_size, units=units)
+        check_integers(embedding_units=embedding_units, attention_units=attention_units)
         check_choice("attention", attention, ATTENTIONS)
         check_choice("cell", cell, CELLS)
-        sizes = {
-            "vocabulary_size": vocabulary_size,
-            "units": units,
-            "embedding_units": embedding_units,
-            "attention_units": attention_units,
-        }
-        for argument, size in sizes.items():
-            check_integer(argument, size)
-        self._config = {**sizes, "attention": attention, "cell": cell, "dropout": dropout}
-        self.vocabulary_size = vocabulary_size
+        check_rate("dropout", dropout)
+        self.vocabulary_size, self.units = vocabulary_size, units
+        self.embedding_units, self.attention_units = embedding_units, attention_units
         self.encoder = encoder
         dense = keras.layers.Dense
         self.cells = dense(embedding_units, use_bias=False, name="cells")
@@ -84,14 +79,8 @@ class Captioner(keras.Model):
             embeddings_initializer=keras.initializers.RandomNormal(stddev=embedding_units**-0.5),
             name="embedding",
         )
-        self.constant = ConstantFeature(name="constant")
-        self.first = recurrent_layer(cell, units, "first", return_state=True)
-        self.second = recurrent_layer(cell, units, "second", return_state=True)
-        self.attention = (
-            AdditiveAttention(attention_units, name="attention")
-            if attention == "additive"
-            else None
-        )
+        looks = attention_layer(attention, attention_units, "attention")
+        self.decoder = AttentionDecoder(units, looks, cell, dropout, name="decoder")
         self.readout = dense(embedding_units, use_bias=False, name="readout")
         self.dropout = keras.layers.Dropout(dropout, name="dropout")
 
@@ -100,8 +89,7 @@ class Captioner(keras.Model):
             features_shape = self.encoder.compute_output_shape(input_shape["images"])
         else:
             features_shape = input_shape["features"]
-        width = self._config["embedding_units"]
-        units = self._config["units"]
+        width = self.embedding_units
         cells_shape = (None, features_shape[1], width)
         self.cells.build(features_shape)
         self.cells_norm.build(cells_shape)
@@ -110,11 +98,8 @@ class Captioner(keras.Model):
             name="positions", shape=(features_shape[1], width), initializer="zeros"
         )
         self.embedding.build((None, None))
-        self.first.build((None, None, width + 1))
-        self.second.build((None, None, units + width + 1))
-        if self.attention is not None:
-            self.attention.build((None, None, units), cells_shape)
-        self.readout.build((None, None, units + width))
+        self.decoder.build((None, None, None, width), {"cells": cells_shape})
+        self.readout.build((None, None, self.units + width))
         self.built = True
 
     # Teacher forcing: all time steps at once.
@@ -126,25 +111,11 @@ class Captioner(keras.Model):
     def logits_and_attention(self, inputs, training=False):
         """Logits as `call` and weights `<float32>[batch, captions, time, cells]` or None."""
         memory = self.read_image(inputs, training)
-        batch, captions, time = ops.shape(inputs["tokens"])
         words = self._drop(self._embed(inputs["tokens"]), training)
-        image = ops.broadcast_to(
-            memory["image"][:, None, None, :], (batch, captions, 1, words.shape[-1])
+        hidden, context, weights = self.decoder(
+            words, memory, self.begin(memory), training=training
         )
-        sequence = ops.concatenate([image, words], axis=2)
-        sequence = ops.reshape(sequence, (batch * captions, time + 1, words.shape[-1]))
-        first = self.first(self.constant(sequence), training=training)[0][:, 1:]
-        first = self._drop(first, training)
-        context, weights = self._attend(
-            ops.reshape(first, (batch, captions * time, first.shape[-1])), memory
-        )
-        context = ops.reshape(context, (batch * captions, time, context.shape[-1]))
-        if weights is not None:
-            weights = ops.reshape(weights, (batch, captions, time, -1))
-        joined = ops.concatenate([first, context], axis=-1)
-        second = self.second(self.constant(joined), training=training)[0]
-        logits = self._logits(second, context, training)
-        return ops.reshape(logits, (batch, captions, time, self.vocabulary_size)), weights
+        return self._logits(hidden, context, training), weights
 
     def read_image(self, inputs, training=False):
         """The image as the decoder reads it: a dict of cells, keys and the image as a whole."""
@@ -158,45 +129,28 @@ class Captioner(keras.Model):
             features = self.encoder(inputs["images"], training=training)
         cells = self.cells(self._drop(features, training))
         cells = self.cells_norm(cells + ops.cast(self.positions, cells.dtype))
-        memory = {"cells": cells, "image": self.image(ops.mean(cells, axis=1))}
-        if self.attention is not None:
-            memory["keys"] = self.attention.keys(cells)
-        return memory
+        image = self.image(ops.mean(cells, axis=1))
+        if self.attention is None:
+            # At every step: as the first input alone, the image fades before the last words.
+            cells = image[:, None]
+        return {**self.decoder.remember(cells), "image": image}
 
     # Free running: one step at a time, over the same weights.
 
     def begin(self, memory):
         """The decoder's state after the image, the sequence's first input.
 
-        A list of `<float>[batch, 1, units]`: the states of the first layer, then of the second.
-        The second layer begins with the first word.
+        A list of `<float>[batch, 1, units]`; the second layer begins with the first word.
         """
-        image = self.constant(memory["image"])
-        batch = ops.shape(image)[0]
-        _, first = self.first.cell(image, self.first.get_initial_state(batch))
-        second = self.second.get_initial_state(batch)
-        first = list(first) if isinstance(first, (list, tuple)) else [first]
-        return [ops.expand_dims(state, 1) for state in [*first, *second]]
+        return self.decoder.begin(memory, lead=memory["image"])
 
     def step(self, tokens, state, memory):
         """One word on: tokens `<int32>[batch, beams]` -> logits `[batch, beams, vocabulary_size]`.
 
         state is `begin`'s, `[batch, beams, units]` each; memory is shared by an image's beams.
         """
-        batch, beams = ops.shape(tokens)
-        half = len(state) // 2
-        state = [ops.reshape(value, (batch * beams, value.shape[-1])) for value in state]
-        words = ops.reshape(self._embed(tokens), (batch * beams, -1))
-        first, first_state = self.first.cell(self.constant(words), state[:half])
-        context, _ = self._attend(ops.reshape(first, (batch, beams, first.shape[-1])), memory)
-        context = ops.reshape(context, (batch * beams, context.shape[-1]))
-        joined = ops.concatenate([first, context], axis=-1)
-        second, second_state = self.second.cell(self.constant(joined), state[half:])
-        logits = ops.reshape(
-            self._logits(second, context, training=False), (batch, beams, self.vocabulary_size)
-        )
-        state = [*keras.tree.flatten(first_state), *keras.tree.flatten(second_state)]
-        return logits, [ops.reshape(value, (batch, beams, value.shape[-1])) for value in state]
+        hidden, context, _, state = self.decoder.step(self._embed(tokens), state, memory)
+        return self._logits(hidden, context, training=False), state
 
     def caption(self, inputs, *, method: str = "beam", samples: int = 1, **options):
         """Free-running words for images: `zoo.decoding.Decoded`.
@@ -217,21 +171,17 @@ class Captioner(keras.Model):
 
     # Parts.
 
+    @property
+    def attention(self) -> Attention | None:
+        """Between the decoder's layers."""
+        return self.decoder.attention
+
     def _embed(self, tokens):
         # Scaled back to unit variance: the rows are small because they serve as readout, too.
-        return self.embedding(tokens) * self._config["embedding_units"] ** 0.5
+        return self.embedding(tokens) * self.embedding_units**0.5
 
     def _drop(self, values, training):
         return self.dropout(values, training=training)
-
-    def _attend(self, queries, memory):
-        """Context `[batch, time, width]` of queries `[batch, time, units]`, and weights or None."""
-        if self.attention is None:
-            # At every step: as the first input alone, the image fades before the last words.
-            image = memory["image"]
-            shape = (*ops.shape(queries)[:2], image.shape[-1])
-            return ops.broadcast_to(image[:, None], shape), None
-        return self.attention(queries, memory["cells"], keys=memory["keys"])
 
     def _logits(self, hidden, context, training):
         joined = ops.concatenate([hidden, context], axis=-1)
@@ -239,9 +189,21 @@ class Captioner(keras.Model):
         embeddings = ops.cast(self.embedding.embeddings, readout.dtype)
         return ops.cast(ops.matmul(readout, ops.transpose(embeddings)), "float32")
 
+    # Config: written out, as an encoder is no plain value, which Keras would record by itself.
+
     def get_config(self):
         encoder = keras.saving.serialize_keras_object(self.encoder) if self.encoder else None
-        return {**super().get_config(), **self._config, "encoder": encoder}
+        return {
+            **super().get_config(),
+            "vocabulary_size": self.vocabulary_size,
+            "units": self.units,
+            "embedding_units": self.embedding_units,
+            "attention_units": self.attention_units,
+            "attention": "none" if self.attention is None else "additive",
+            "cell": self.decoder.cell,
+            "dropout": self.dropout.rate,
+            "encoder": encoder,
+        }
 
     @classmethod
     def from_config(cls, config):

@@ -6,18 +6,19 @@ from typing import Any
 import keras
 from keras import ops
 
-from zoo.layers import LSTMCell, SimpleRNNCell
-from zoo.layers.constant_feature import ConstantFeature, GateOffsets
-from zoo.models.char_lm_checks import check_arguments
-from zoo.models.recurrence import Recurrence
-from zoo.models.writing import write
+from zoo.checks import check_choice, check_integer, check_integers, check_rates
+from zoo.decoding import sample_text
+from zoo.layers.constant_feature import ConstantFeature
+from zoo.layers.lecture_layer import CELLS, STATES, lecture_layer
+from zoo.layers.reparametrised_rnn import ReparametrisedRNN
+from zoo.model import Model
 
 Tensor = Any
-GAIN, CENTER = 4.0, 0.2  # for the lecture's sigmoid candidate: see `Recurrence`
+GAIN, CENTER = 4.0, 0.2  # for the lecture's sigmoid candidate: see `ReparametrisedRNN`
 
 
 @keras.saving.register_keras_serializable(package="unfold")
-class CharLM(keras.Model):
+class CharLM(Model):
     """Characters -> logits of the next character, at every step.
 
         x_t  = E w_t                              embedding; or one-hot, E = I
@@ -29,14 +30,16 @@ class CharLM(keras.Model):
     between layers and before the readout is variational, the same at all steps (Gal and Ghahramani
     2016).
 
-    Symbol 0 is the unknown one, and what is read before a text begins.
+    Symbol 0 is the unknown one, and stands before a text.
 
-    `call` takes `<int32>[batch, time]`. In training the state is carried from batch to batch, so
-    that row b must go on where row b of the batch before ended, and the gradient stops at the
-    batch's first step (truncated backpropagation through time, Williams and Peng 1990). Inputs
-    `{"tokens": <int32>[batch, time], "begins": <bool>[batch]}` begin some rows anew: with a state
-    of zeros, and symbol 0 in place of their first token. `reset_states` makes all rows begin
-    anew. Outside training `call` begins with a state of zeros.
+    Inputs of `call`: `<int32>[batch, time]`; or, where some rows begin a text, a dict of
+        tokens: `<int32>[batch, time]`.
+        begins: `<bool>[batch]`, True for a row that starts from a state of zeros and reads the
+            symbol 0 in place of its first token.
+    In training the state is carried from batch to batch, so that row b must go on where row b of
+    the batch before ended, unless it begins; the gradient stops at the batch's first step
+    (truncated backpropagation through time, Williams and Peng 1990). Outside training all rows
+    start from a state of zeros.
     Returns logits `<float32>[batch, time, vocabulary_size]`.
 
     Args:
@@ -46,9 +49,9 @@ class CharLM(keras.Model):
         embedding_units: size of a symbol's embedding; 0 for one-hot.
         cell: "lstm" (the lecture's), "lstm_tanh" (the usual candidate) or "simple_rnn".
         constant_feature: whether each layer and the readout read a constant 1, too.
-        layer_norm: whether what a layer gives out is normed.
-        centred: whether the lecture's LSTM is trained in the form of `Recurrence` that centres h
-            and gives the sigmoid candidate its swing; the other cells need neither.
+        layer_norm: whether a layer's outputs are normed.
+        centred: whether the lecture's LSTM is trained in the form that centres h and gives the
+            sigmoid candidate its swing: see `ReparametrisedRNN`; the other cells need neither.
         input_dropout: share of the embedding's features dropped in training.
         dropout: share of a layer's outputs dropped.
         weight_dropout: share of the recurrent weights dropped.
@@ -75,22 +78,13 @@ class CharLM(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self._config = {
-            "vocabulary_size": vocabulary_size,
-            "units": units,
-            "layers": layers,
-            "embedding_units": embedding_units,
-            "cell": cell,
-            "constant_feature": constant_feature,
-            "layer_norm": layer_norm,
-            "centred": centred,
-            "input_dropout": input_dropout,
-            "dropout": dropout,
-            "weight_dropout": weight_dropout,
-            "batch_size": batch_size,
-        }
-        check_arguments(self._config)
-        self.vocabulary_size = vocabulary_size
+        check_integers(vocabulary_size=vocabulary_size, units=units, layers=layers)
+        check_integers(batch_size=batch_size)
+        check_integer("embedding_units", embedding_units, least=0)
+        check_rates(input_dropout=input_dropout, dropout=dropout, weight_dropout=weight_dropout)
+        check_choice("cell", cell, CELLS)
+        self.vocabulary_size, self.units, self.batch_size = vocabulary_size, units, batch_size
+        self.states_each = STATES[cell]  # of a layer
         self.constant = ConstantFeature(name="constant") if constant_feature else None
         self.embedding = None
         if embedding_units:
@@ -100,43 +94,26 @@ class CharLM(keras.Model):
                 embeddings_initializer=keras.initializers.RandomNormal(stddev=1.0),
                 name="embedding",
             )
-        self.recurrences = [self._recurrence(index) for index in range(layers)]
+        centred = centred and cell == "lstm"
+        self.recurrences = [
+            ReparametrisedRNN(
+                lecture_layer(cell, units, "layer", constant_feature=constant_feature).cell,
+                rate=weight_dropout,
+                gain=GAIN if centred else 1.0,
+                center=CENTER if centred and constant_feature else 0.0,
+                name=f"recurrence_{index}",
+            )
+            for index in range(layers)
+        ]
         norm = keras.layers.LayerNormalization
         self.norms = [norm(name=f"norm_{i}") for i in range(layers if layer_norm else 0)]
         self.readout = keras.layers.Dense(vocabulary_size, use_bias=False, name="readout")
         self.drop_input = keras.layers.SpatialDropout1D(input_dropout, name="drop_input")
         self.drop = keras.layers.SpatialDropout1D(dropout, name="drop")
 
-    def _recurrence(self, index: int) -> Recurrence:
-        config = self._config
-        centred = config["centred"] and config["cell"] == "lstm"
-        return Recurrence(
-            self._cell(),
-            rate=config["weight_dropout"],
-            gain=GAIN if centred else 1.0,
-            center=CENTER if centred and config["constant_feature"] else 0.0,
-            name=f"recurrence_{index}",
-        )
-
-    def _cell(self) -> keras.Layer:
-        config = self._config
-        if config["cell"] == "simple_rnn":
-            # Identity recurrence: h is kept as it is until the input says otherwise
-            # (Le, Jaitly and Hinton 2015).
-            start = keras.initializers.Identity(0.9)
-            return SimpleRNNCell(config["units"], recurrent_initializer=start, name="cell")
-        offsets = GateOffsets() if config["constant_feature"] else "glorot_uniform"
-        return LSTMCell(
-            config["units"],
-            candidate_activation="sigmoid" if config["cell"] == "lstm" else "tanh",
-            kernel_initializer=offsets,
-            name="cell",
-        )
-
     def build(self, input_shape=None):
-        config, extra = self._config, int(self.constant is not None)
-        units = config["units"]
-        width = config["embedding_units"] or config["vocabulary_size"]
+        units, extra = self.units, int(self.constant is not None)
+        width = self.vocabulary_size if self.embedding is None else self.embedding.output_dim
         if self.embedding is not None:
             self.embedding.build((None, None))
         for index, layer in enumerate(self.recurrences):
@@ -146,19 +123,23 @@ class CharLM(keras.Model):
         self.readout.build((None, None, units + extra))
         self.carried = [
             self.add_weight(name="carried", shape=shape, initializer="zeros", trainable=False)
-            for shape in self.state_shapes(config["batch_size"])
+            for shape in self.state_shapes(self.batch_size)
         ]
         self.built = True
 
     # Over a sequence.
 
     def call(self, inputs, training=False):
-        tokens = inputs["tokens"] if isinstance(inputs, dict) else inputs
+        tokens, begins = inputs, None
+        if isinstance(inputs, dict):
+            tokens, begins = inputs["tokens"], ops.expand_dims(inputs["begins"], 1)
+            first = ops.where(begins, ops.zeros_like(tokens[:, :1]), tokens[:, :1])
+            tokens = ops.concatenate([first, tokens[:, 1:]], axis=1)
         if not training:
             return self.unroll(tokens, self.initial_states(ops.shape(tokens)[0]))[0]
         states = [ops.convert_to_tensor(state) for state in self.carried]
-        if isinstance(inputs, dict):
-            tokens, states = _begun(tokens, inputs["begins"], states)
+        if begins is not None:
+            states = [ops.where(begins, ops.zeros_like(state), state) for state in states]
         logits, states = self.unroll(tokens, states, training=True)
         for variable, state in zip(self.carried, states, strict=True):
             variable.assign(ops.stop_gradient(ops.cast(state, variable.dtype)))
@@ -171,14 +152,14 @@ class CharLM(keras.Model):
             tokens: `<int32>[batch, time]`.
             states: a list of `<float>[batch, units]`: of the first layer, then of the second, ...
             keep: `<bool>[batch, time]`, False where a token is padding; None: all are read.
-            fixed: what `lecture_weights` gives, so that a loop works it out once.
+            fixed: the result of `lecture_weights`, so that a loop works it out once.
 
         Returns:
             logits `<float32>[batch, time, vocabulary_size]` of the symbol after each token, and
             the states after the last.
         """
         x = self.drop_input(self._embed(tokens), training=training)
-        each, after = self._states_each, []
+        each, after = self.states_each, []
         for index, layer in enumerate(self.recurrences):
             own = states[index * each : (index + 1) * each]
             given = None if fixed is None else fixed[index]
@@ -190,7 +171,7 @@ class CharLM(keras.Model):
     def next_logits(self, states):
         """Logits `<float32>[batch, vocabulary_size]` of the symbol that follows on a state."""
         last = len(self.recurrences) - 1
-        h = ops.expand_dims(states[self._states_each * last], 1)
+        h = ops.expand_dims(states[self.states_each * last], 1)
         return self._readout(self._norm(last, h))[:, 0]
 
     def step(self, tokens, states, fixed=None):
@@ -198,7 +179,7 @@ class CharLM(keras.Model):
         return self.unroll(ops.expand_dims(tokens, 1), states, fixed=fixed)[1]
 
     def lecture_weights(self) -> list[tuple[Tensor, Tensor]]:
-        """The lecture's W of each layer, for [x, 1] and for h: see `Recurrence`."""
+        """The lecture's W of each layer, for [x, 1] and for h: see `ReparametrisedRNN`."""
         return [layer.lecture_weights() for layer in self.recurrences]
 
     def as_printed(self) -> "CharLM":
@@ -206,7 +187,7 @@ class CharLM(keras.Model):
 
         Where `centred` trains another form of W, each call works W out; this one has it.
         """
-        other = CharLM(**{**self._config, "centred": False})
+        other = CharLM.from_config({**self.get_config(), "centred": False})
         other.build()
         other.set_weights(self.get_weights())
         for layer, (W_x, W_h) in zip(other.recurrences, self.lecture_weights(), strict=True):
@@ -215,12 +196,12 @@ class CharLM(keras.Model):
         return other
 
     def write(self, states, length, **options):
-        """Text that goes on from a state: see `zoo.models.writing.write`."""
+        """Text that goes on from a state: see `zoo.decoding.sample_text`."""
         step = partial(self.step, fixed=self.lecture_weights())
-        return write(self.next_logits, step, states, length, **options)
+        return sample_text(self.next_logits, step, states, length, **options)
 
     def score(self, tokens, states, keep=None):
-        """What each token costs, given the state before the first.
+        """The cost of each token, given the state before the first.
 
         Returns:
             log p of each token `<float32>[batch, time]`, whether it was the likeliest
@@ -237,24 +218,15 @@ class CharLM(keras.Model):
 
     def state_shapes(self, batch) -> list[tuple]:
         """Shapes of the states of `batch` rows: h and C of each layer (of a SimpleRNN, h)."""
-        return [(batch, self._config["units"])] * (self._states_each * len(self.recurrences))
-
-    @property
-    def _states_each(self) -> int:
-        return 1 if self._config["cell"] == "simple_rnn" else 2
+        return [(batch, self.units)] * (self.states_each * len(self.recurrences))
 
     def initial_states(self, batch) -> list[Tensor]:
         """States of zeros: nothing was read."""
         return [ops.zeros(shape, self.compute_dtype) for shape in self.state_shapes(batch)]
 
     def start(self, batch) -> list[Tensor]:
-        """The states before a text: after the symbol 0, which stands for what is not known."""
+        """The states before a text: after the symbol 0."""
         return self.step(ops.zeros((batch,), "int32"), self.initial_states(batch))
-
-    def reset_states(self) -> None:
-        """Makes carried states zero: the next training batch begins all streams anew."""
-        for variable in self.carried:
-            variable.assign(ops.zeros(variable.shape, variable.dtype))
 
     # Parts.
 
@@ -271,14 +243,3 @@ class CharLM(keras.Model):
 
     def _readout(self, x):
         return ops.cast(self.readout(self._with_constant(x)), "float32")
-
-    def get_config(self):
-        return {**super().get_config(), **self._config}
-
-
-def _begun(tokens, begins, states) -> tuple[Tensor, list[Tensor]]:
-    """Tokens and states where the rows of `begins` begin anew."""
-    begins = ops.expand_dims(begins, 1)
-    first = ops.where(begins, ops.zeros_like(tokens[:, :1]), tokens[:, :1])
-    tokens = ops.concatenate([first, tokens[:, 1:]], axis=1)
-    return tokens, [ops.where(begins, ops.zeros_like(state), state) for state in states]

@@ -3,20 +3,20 @@
 import keras
 from keras import ops
 
-from zoo.checks import check_integer
+from zoo.checks import check_integer, check_rate
 from zoo.layers.attention import AdditiveAttention
-from zoo.layers.constant_feature import ConstantFeature
-from zoo.models.reader import PAD, Reader
+from zoo.layers.word_encoder import PAD, WordEncoder
+from zoo.model import Model
 
 POOLINGS = ("last", "mean", "max", "attention")
 FAR_BELOW = -1e4  # below every h and every score, and finite in 16 bits
 
 
 @keras.saving.register_keras_serializable(package="unfold")
-class SentimentClassifier(keras.Model):
+class SentimentClassifier(Model):
     """Words -> logits of the labels.
 
-        h_t = Reader(w)_t                        of each direction
+        h_t = WordEncoder(w)_t                        of each direction
         p   = pooled over time:  h_length  |  (1/length) Σ_t h_t  |  max_t h_t  |  Σ_t α_t h_t
         ŷ   = softmax(W_o [p, 1])                the call gives W_o [p, 1]
 
@@ -29,7 +29,9 @@ class SentimentClassifier(keras.Model):
         pooling: "last", "mean", "max", "attention", or several with + between.
         attention_units: size of the attention's hidden layer.
         dropout: share of p dropped in training.
-        **options: of `Reader`.
+        units, embedding_units, layers, bidirectional, cell, constant_feature, gate_offsets,
+            contractive, pairs, pair_units, embedding_dropout, input_dropout, output_dropout,
+            pair_dropout: of the `WordEncoder`.
 
     Call arguments:
         tokens: `<int32>[batch, time]`, right-padded with 0.
@@ -49,27 +51,52 @@ class SentimentClassifier(keras.Model):
         pooling: str = "max+mean",
         attention_units: int = 64,
         dropout: float = 0.0,
-        name: str | None = None,
-        **options,
+        *,
+        units: int = 128,
+        embedding_units: int = 128,
+        layers: int = 1,
+        bidirectional: bool = True,
+        cell: str = "lstm",
+        constant_feature: bool = True,
+        gate_offsets: bool = True,
+        contractive: bool = False,
+        pairs: int = 0,
+        pair_units: int = 16,
+        embedding_dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        output_dropout: float = 0.0,
+        pair_dropout: float = 0.0,
+        **kwargs,
     ):
-        super().__init__(name=name)
+        super().__init__(**kwargs)
         check_integer("classes", classes, least=2)
-        self.classes = classes
+        check_integer("attention_units", attention_units)
+        check_rate("dropout", dropout)
         self.poolings = pooling.split("+")
         if not set(self.poolings) <= set(POOLINGS) or len(set(self.poolings)) < len(self.poolings):
             raise ValueError(
                 f"`pooling` must be of {POOLINGS}, or several of them, each once, with + between. "
                 f"Got {pooling!r}."
             )
-        self._config = {
-            "vocabulary_size": vocabulary_size,
-            "classes": classes,
-            "pooling": pooling,
-            "attention_units": attention_units,
-            "dropout": dropout,
-            **options,
-        }
-        self.reader = Reader(vocabulary_size, name="reader", **options)
+        self.classes = classes
+        self.reader = WordEncoder(
+            vocabulary_size,
+            units=units,
+            embedding_units=embedding_units,
+            layers=layers,
+            bidirectional=bidirectional,
+            cell=cell,
+            constant_feature=constant_feature,
+            gate_offsets=gate_offsets,
+            contractive=contractive,
+            pairs=pairs,
+            pair_units=pair_units,
+            embedding_dropout=embedding_dropout,
+            input_dropout=input_dropout,
+            output_dropout=output_dropout,
+            pair_dropout=pair_dropout,
+            name="reader",
+        )
         self.attentions = []
         if "attention" in self.poolings:
             self.attentions = [
@@ -119,82 +146,3 @@ class SentimentClassifier(keras.Model):
             _, alpha = self.attentions[direction](query, h, memory_mask=mask[..., 0] > 0)
             weights = ops.transpose(alpha, (0, 2, 1)) * mask
         return ops.sum(h * weights, axis=1)
-
-    def get_config(self):
-        return {**self._config, "name": self.name}
-
-
-@keras.saving.register_keras_serializable(package="unfold")
-class LanguageModel(keras.Model):
-    """The next word of each direction of a `Reader`, to pre-train it on unlabelled reviews.
-
-        p(w_{t+1} = v) = exp(s_v) / Σ_u exp(s_u)        s_v = E_v · P [h_t, 1]
-
-    E is the embedding that the words are read through (Press and Wolf 2017), P one matrix for each
-    direction. The sum over all words may be estimated from a few candidates c, drawn with
-    probabilities π_c of being among them:
-
-        Σ_u exp(s_u) ≈ exp(s_{w_{t+1}}) + Σ_{c ≠ w_{t+1}} exp(s_c) / π_c
-
-    which is right on average, and exact where all words are candidates (Bengio and Senecal 2008;
-    Blanc and Rendle 2018). Dai and Le (2015) start a classifier from such a model.
-
-    Args:
-        reader: the classifier's, shared with it; one that has an embedding.
-        dropout: share of P [h_t, 1] dropped in training.
-
-    Call arguments:
-        inputs: a dict of
-            tokens `<int32>[batch, time]`, and, for the estimate,
-            candidates `<int32>[candidates]` and log_chances `<float32>[candidates]`: c and log π_c.
-        training: whether dropout is on.
-
-    Returns:
-        log p of each word after a row's first `<float32>[batch, directions, time - 1]`, in the
-        order in which each direction reads; arbitrary where the word is padding.
-    """
-
-    def __init__(self, reader: Reader, dropout: float = 0.0, name: str | None = None):
-        super().__init__(name=name, autocast=False)  # log_chances stay float32
-        if reader.embedding is None:
-            raise ValueError("`reader` must have an embedding, which the softmax is tied to.")
-        self.reader = reader
-        self.constant = ConstantFeature(name="constant")
-        width = reader.get_config()["embedding_units"]
-        self.projections = [
-            keras.layers.Dense(width, use_bias=False, name=f"projection_{index}")
-            for index, _ in enumerate(reader.stacks)
-        ]
-        self.dropout = keras.layers.SpatialDropout1D(dropout, name="dropout")
-
-    def build(self, input_shape):
-        if not self.reader.built:
-            self.reader.build((None, None))
-        for projection in self.projections:
-            projection.build((None, None, self.reader.units + 1))
-        self.built = True
-
-    def call(self, inputs, training=False):
-        tokens = inputs["tokens"]
-        states = self.reader(tokens, training=training)
-        log_probs = []
-        for words, h, project in zip(
-            self.reader.orders(tokens), states, self.projections, strict=True
-        ):
-            queries = self.dropout(project(self.constant(h[:, :-1])), training=training)
-            log_probs.append(self._log_probs(queries, words[:, 1:], inputs))
-        return ops.stack(log_probs, axis=1)
-
-    def _log_probs(self, queries, answers, inputs):
-        embeddings = ops.cast(self.reader.embedding.embeddings, queries.dtype)
-        if "candidates" not in inputs:
-            scores = ops.cast(ops.matmul(queries, ops.transpose(embeddings)), "float32")
-            chosen = ops.take_along_axis(scores, answers[..., None], axis=-1)[..., 0]
-            return chosen - ops.logsumexp(scores, axis=-1)
-        candidates = inputs["candidates"]
-        chosen = ops.sum(queries * ops.take(embeddings, answers, axis=0), axis=-1)
-        chosen = ops.cast(chosen, "float32")
-        others = ops.matmul(queries, ops.transpose(ops.take(embeddings, candidates, axis=0)))
-        others = ops.cast(others, "float32") - inputs["log_chances"]
-        others = ops.where(answers[..., None] == candidates, FAR_BELOW, others)
-        return chosen - ops.logaddexp(chosen, ops.logsumexp(others, axis=-1))

@@ -3,20 +3,20 @@
 import keras
 from keras import ops
 
-from zoo.checks import check_choice, check_integer, check_rate
+from zoo.checks import check_choice, check_integers, check_rates
 from zoo.decoding import beam_search, greedy, sample
-from zoo.layers.attention import AdditiveAttention, MultiplicativeAttention
-from zoo.layers.constant_feature import ConstantFeature
-from zoo.models.recurrent_layer import CELLS, recurrent_layer
-from zoo.models.sentence_encoder import SentenceEncoder
+from zoo.layers.attention import ATTENTIONS, Attention, attention_layer
+from zoo.layers.attention_decoder import AttentionDecoder
+from zoo.layers.lecture_layer import CELLS, STATES
+from zoo.layers.sentence_encoder import SentenceEncoder
+from zoo.model import Model
 
-ATTENTIONS = ("additive", "multiplicative", "none")
 PAD = 0
 FAR_BELOW = -1e4  # below every h, and finite in 16 bits
 
 
 @keras.saving.register_keras_serializable(package="unfold")
-class Translator(keras.Model):
+class Translator(Model):
     """Tokens of one language -> tokens of another.
 
         m_j  = [h→_j, h←_j]                    encoder: LSTMs over [x_j, 1], forwards and backwards
@@ -29,10 +29,9 @@ class Translator(keras.Model):
 
     Without attention c_t = s, and s reads max_j m_j, too, as all of the sentence passes through it.
     x and y are rows of the embedding E, times the root of their size. With `encoder_layers` above
-    1, [h→, h←] of a layer are what the next one reads; m is the last one's, layer-normalised.
+    1, the next layer reads [h→, h←] of a layer; m is the last layer's, layer-normalised.
 
-    No layer waits for a later layer's previous step, so that training runs each layer over all time
-    steps at once (as the two-layer captioners of Anderson et al. 2018).
+    An `AttentionDecoder` gives h¹, c and h².
     Sources: Sutskever, Vinyals and Le 2014 (encoder and decoder), Bahdanau, Cho and Bengio 2015
     (both directions, attention), Luong, Pham and Manning 2015 (multiplicative attention), Press and
     Wolf 2017 (one embedding for source, target and readout), Gal and Ghahramani 2016 (dropout that
@@ -40,7 +39,7 @@ class Translator(keras.Model):
 
     Inputs of `call` (teacher forcing), a dict:
         source: `<int32>[batch, source_time]`, the sentence and its end token; 0 is padding, on the
-            right. A padded batch gives what each sentence alone does.
+            right. A padded batch and each sentence alone give the same.
         tokens: `<int32>[batch, time]`, the words before each answer, start token first. 0 is
             padding, on the right, so that no mask is needed: the loss leaves padding out.
     Returns logits `<float32>[batch, time, vocabulary_size]`.
@@ -76,21 +75,14 @@ class Translator(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self._config = {
-            "vocabulary_size": vocabulary_size,
-            "units": units,
-            "encoder_units": encoder_units,
-            "embedding_units": embedding_units,
-            "attention_units": attention_units,
-            "encoder_layers": encoder_layers,
-            "attention": attention,
-            "cell": cell,
-            "embedding_dropout": embedding_dropout,
-            "dropout": dropout,
-        }
-        _check(self._config)
-        self.vocabulary_size = vocabulary_size
-        self.constant = ConstantFeature(name="constant")
+        check_integers(vocabulary_size=vocabulary_size, units=units, encoder_units=encoder_units)
+        check_integers(embedding_units=embedding_units, attention_units=attention_units)
+        check_integers(encoder_layers=encoder_layers)
+        check_rates(embedding_dropout=embedding_dropout, dropout=dropout)
+        check_choice("attention", attention, ATTENTIONS)
+        check_choice("cell", cell, CELLS)
+        self.vocabulary_size, self.units = vocabulary_size, units
+        self.encoder_units, self.embedding_units = encoder_units, embedding_units
         self.embedding = keras.layers.Embedding(
             vocabulary_size,
             embedding_units,
@@ -100,16 +92,11 @@ class Translator(keras.Model):
         self.encoder = SentenceEncoder(encoder_units, encoder_layers, cell, dropout, name="encoder")
         dense = keras.layers.Dense
         self.sentence = dense(units, activation="tanh", use_bias=False, name="sentence")
-        self.first = recurrent_layer(cell, units, "first", return_state=True)
-        self.second = recurrent_layer(cell, units, "second", return_state=True)
-        states = 2 * (1 if cell == "simple_rnn" else 2)
+        states = 2 * STATES[cell]
         self.bridge = dense(states * units, activation="tanh", use_bias=False, name="bridge")
-        self.attention = {
-            "additive": lambda: AdditiveAttention(attention_units, name="attention"),
-            "multiplicative": lambda: MultiplicativeAttention(name="attention"),
-            "none": lambda: None,
-        }[attention]()
-        if self.attention is not None:
+        looks = attention_layer(attention, attention_units, "attention")
+        self.decoder = AttentionDecoder(units, looks, cell, dropout, True, name="decoder")
+        if looks is not None:
             self.memory_norm = keras.layers.LayerNormalization(name="memory_norm")
         self.readout = dense(embedding_units, use_bias=False, name="readout")
         same_at_all_steps = (None, 1, None)
@@ -117,19 +104,15 @@ class Translator(keras.Model):
         self.drop = keras.layers.Dropout(dropout, same_at_all_steps)
 
     def build(self, input_shape=None):
-        config = self._config
-        width, units = config["embedding_units"], config["units"]
-        memory = 2 * config["encoder_units"]
+        width, units, memory = self.embedding_units, self.units, 2 * self.encoder_units
         context = memory if self.attention is not None else units
         self.embedding.build((None, None))
         self.encoder.build((None, None, width))
         self.sentence.build((None, memory * (2 if self.attention is not None else 3)))
         self.bridge.build((None, units))
-        self.first.build((None, None, width + 1))
-        self.second.build((None, None, units + context + 1))
+        self.decoder.build((None, None, None, width), {"cells": (None, None, context)})
         if self.attention is not None:
             self.memory_norm.build((None, None, memory))
-            self.attention.build((None, None, units), (None, None, memory))
         self.readout.build((None, None, units + context + width))
         self.offsets = self.add_weight(
             name="offsets", shape=(self.vocabulary_size,), initializer="zeros"
@@ -146,14 +129,18 @@ class Translator(keras.Model):
         """Logits as `call` and weights `<float32>[batch, time, source_time]` or None."""
         memory = self.read_source(inputs["source"], training)
         words = self._embed(inputs["tokens"], training)
-        hidden, context, weights = self._decode(words, memory, training)
-        return self._logits(hidden, context, words, training), weights
+        hidden, context, weights = self.decoder(
+            words[:, None], memory, self.begin(memory), training=training
+        )
+        hidden = self.drop(hidden[:, 0], training=training)
+        logits = self._logits(hidden, context[:, 0], words, training)
+        return logits, None if weights is None else weights[:, 0]
 
     def read_source(self, source, training=False):
         """The sentence as the decoder reads it.
 
-        `<int32>[batch, source_time]` -> a dict of the cells m and their keys, the mask of what is
-        no padding, and the sentence as a whole.
+        `<int32>[batch, source_time]` -> the decoder's memory (cells m, keys, mask), and beside it
+        the sentence as a whole.
         """
         mask = ops.not_equal(source, PAD)
         cells = self._embed(source, training)
@@ -164,53 +151,30 @@ class Translator(keras.Model):
             parts.append(ops.max(cells + FAR_BELOW * (1 - real), axis=1))
         sentence = self.sentence(ops.concatenate(parts, axis=-1))
         sentence = self.drop(sentence[:, None], training=training)[:, 0]
-        memory = {"mask": mask, "sentence": sentence}
-        if self.attention is not None:
-            memory["cells"] = self.drop(self.memory_norm(cells), training=training)
-            memory["keys"] = self.attention.keys(memory["cells"])
-        return memory
-
-    def _decode(self, words, memory, training):
-        """h² and context `[batch, time, ...]`, weights or None: each layer over all steps."""
-        first, second = self._first_states(memory)
-        hidden = self.first(self.constant(words), initial_state=first, training=training)[0]
-        hidden = self.drop(hidden, training=training)
-        context, weights = self._attend(hidden, memory)
-        joined = self._join(hidden, context)
-        hidden = self.second(joined, initial_state=second, training=training)[0]
-        return self.drop(hidden, training=training), context, weights
+        if self.attention is None:
+            memory = self.decoder.remember(sentence[:, None])
+        else:
+            cells = self.drop(self.memory_norm(cells), training=training)
+            memory = self.decoder.remember(cells, mask)
+        return {**memory, "sentence": sentence}
 
     # Free running: one step at a time, over the same weights.
 
     def begin(self, memory):
-        """The decoder's state before the first word: a list of `<float>[batch, 1, ...]`.
-
-        The states of the first layer, then of the second.
-        """
-        first, second = self._first_states(memory)
-        return [ops.expand_dims(value, 1) for value in [*first, *second]]
+        """The decoder's state before the first word: a list of `<float>[batch, 1, ...]`."""
+        states = self.bridge(memory["sentence"])
+        return self.decoder.begin(
+            memory, ops.split(states, states.shape[-1] // self.units, axis=-1)
+        )
 
     def step(self, tokens, state, memory):
         """One word on: tokens `<int32>[batch, beams]` -> logits `[batch, beams, vocabulary_size]`.
 
         state is `begin`'s, `[batch, beams, ...]` each; memory is shared by a sentence's beams.
         """
-        batch, beams = ops.shape(tokens)
         words = self._embed(tokens, training=False)
-
-        def flat(value):
-            return ops.reshape(value, (-1, value.shape[-1]))
-
-        def wide(value):
-            return ops.reshape(value, (batch, beams, value.shape[-1]))
-
-        count = len(self._first_states_shape)
-        state = [flat(value) for value in state]
-        hidden, first = self.first.cell(self.constant(flat(words)), state[:count])
-        context, _ = self._attend(wide(hidden), memory)
-        hidden, second = self.second.cell(self._join(hidden, flat(context)), state[count:])
-        logits = self._logits(wide(hidden), context, words, training=False)
-        return logits, [wide(value) for value in (*_as_list(first), *_as_list(second))]
+        hidden, context, _, state = self.decoder.step(words, state, memory)
+        return self._logits(hidden, context, words, training=False), state
 
     def translate(self, source, *, method: str = "beam", samples: int = 1, **options):
         """Free-running words for sentences: `zoo.decoding.Decoded`.
@@ -231,33 +195,15 @@ class Translator(keras.Model):
 
     # Parts.
 
+    @property
+    def attention(self) -> Attention | None:
+        """Between the decoder's layers."""
+        return self.decoder.attention
+
     def _embed(self, tokens, training):
         # Scaled back to unit variance: the rows are small because they serve as readout, too.
-        words = self.embedding(tokens) * self._config["embedding_units"] ** 0.5
+        words = self.embedding(tokens) * self.embedding_units**0.5
         return self.drop_embeddings(words, training=training)
-
-    def _join(self, *parts):
-        return self.constant(ops.concatenate(parts, axis=-1))
-
-    @property
-    def _first_states_shape(self) -> list:
-        """One entry for each state of a decoder layer: h, and C of an LSTM."""
-        return _as_list(self.first.cell.state_size)
-
-    def _first_states(self, memory):
-        count = len(self._first_states_shape)
-        states = ops.split(self.bridge(memory["sentence"]), 2 * count, axis=-1)
-        return list(states[:count]), list(states[count:])
-
-    def _attend(self, queries, memory):
-        """Context `[batch, time, ...]` of queries `[batch, time, units]`, and weights or None."""
-        if self.attention is None:
-            sentence = memory["sentence"]
-            shape = (*ops.shape(queries)[:2], sentence.shape[-1])
-            return ops.broadcast_to(sentence[:, None], shape), None
-        return self.attention(
-            queries, memory["cells"], keys=memory["keys"], memory_mask=memory["mask"]
-        )
 
     def _logits(self, hidden, context, words, training):
         readout = self.readout(ops.concatenate([hidden, context, words], axis=-1))
@@ -265,21 +211,3 @@ class Translator(keras.Model):
         embeddings = ops.cast(self.embedding.embeddings, readout.dtype)
         logits = ops.cast(ops.matmul(readout, ops.transpose(embeddings)), "float32")
         return logits + ops.cast(self.offsets, "float32")
-
-    def get_config(self):
-        return {**super().get_config(), **self._config}
-
-
-def _as_list(states) -> list:
-    return list(states) if isinstance(states, (list, tuple)) else [states]
-
-
-def _check(config: dict) -> None:
-    """Raises ValueError for an argument out of its range."""
-    for name, value in config.items():
-        if name.endswith(("units", "size", "layers")):
-            check_integer(name, value)
-        if name.endswith("dropout"):
-            check_rate(name, value)
-    for name, choices in (("attention", ATTENTIONS), ("cell", CELLS)):
-        check_choice(name, config[name], choices)

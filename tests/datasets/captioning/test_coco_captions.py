@@ -86,8 +86,8 @@ def test_no_image_is_in_two_splits(prepared):
     assert len(names) == len(set(names)) == sum(COUNTS.values())
 
 
-def test_size_takes_the_first(prepared):
-    assert list(loaded(prepared, "train", size=2)) == list(loaded(prepared, "train"))[:2]
+def test_limit_takes_the_first(prepared):
+    assert list(loaded(prepared, "train", limit=2)) == list(loaded(prepared, "train"))[:2]
 
 
 def test_a_missing_package_is_named(monkeypatch, prepared):

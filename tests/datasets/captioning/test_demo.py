@@ -33,16 +33,16 @@ def test_default_sizes():
 
 
 def test_same_seed_same_bytes_and_a_smaller_set_is_a_prefix():
-    assert elements("train", size=20) == elements("train", size=30)[:20]
-    other = elements("train", size=20, seed=1)
+    assert elements("train", limit=20) == elements("train", limit=30)[:20]
+    other = elements("train", limit=20, seed=1)
     assert all(
         a[1] != b[1] and a[0] != b[0]
-        for a, b in zip(elements("train", size=20), other, strict=True)
+        for a, b in zip(elements("train", limit=20), other, strict=True)
     )
 
 
 def test_no_image_is_in_two_splits():
-    images = {split: {e[1] for e in elements(split, size=300)} for split in demo._SPLITS}
+    images = {split: {e[1] for e in elements(split, limit=300)} for split in demo._SPLITS}
     assert all(len(found) == 300 for found in images.values())
     assert len(set.union(*images.values())) == 900
 
@@ -60,8 +60,8 @@ def test_the_test_split_shows_only_what_training_and_dev_never_show():
 
 
 def test_captions_of_held_out_combinations_are_in_no_training_caption():
-    training = {c for e in elements("train", size=600) for c in e[2]}
-    assert not training & {c for e in elements("test", size=300) for c in e[2]}
+    training = {c for e in elements("train", limit=600) for c in e[2]}
+    assert not training & {c for e in elements("test", limit=300) for c in e[2]}
 
 
 def test_every_reference_claims_just_the_facts_of_its_scene():
@@ -188,7 +188,7 @@ def test_a_relation_turned_round_is_not_exact():
 
 def test_drawing_is_fast():
     start = time.process_time()
-    elements("train", size=200)
+    elements("train", limit=200)
     assert time.process_time() - start < 1.0  # measured 0.2 s; the bound is for slow machines
 
 

@@ -91,10 +91,10 @@ def test_the_odd_caption_name_is_left_out_without_a_word(tmp_path, caplog):
     assert not caplog.records
 
 
-def test_size_takes_the_first_images(tmp_path):
+def test_limit_takes_the_first_images(tmp_path):
     data_dir = write_zips(tmp_path, *contents())
-    assert [name for name, _, _ in found(data_dir, "train", size=2)] == ["a.jpg", "b.jpg"]
-    assert len(found(data_dir, "train", size=99)) == 3
+    assert [name for name, _, _ in found(data_dir, "train", limit=2)] == ["a.jpg", "b.jpg"]
+    assert len(found(data_dir, "train", limit=99)) == 3
 
 
 def test_a_split_whose_list_is_not_there(tmp_path):

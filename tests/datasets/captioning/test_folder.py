@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from datasets.captioning import folder, load
-from datasets.captioning.images import check_image
+from datasets.images import check_image
 
 
 def image(kind: str = "JPEG", size=(20, 14), colour=(200, 60, 30), **options) -> bytes:

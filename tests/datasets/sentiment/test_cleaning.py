@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from datasets.sentiment import CLEANING, clean, load
-from datasets.sentiment.cleaning import share_of, words
+from datasets.sentiment.cleaning import is_blank, share_of, words
 
 CASES = {
     "Bad.<br /><br />Worse.": "Bad. Worse.",
@@ -37,6 +37,14 @@ def clean_in_graph(texts):
 @pytest.mark.parametrize("text", CASES, ids=lambda text: ascii(text[:20]))
 def test_clean(text):
     assert clean(text) == CASES[text]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " \n", "\x01", "\x7f\x80", "\u200b", "&nbsp;", "<br>", " " * 99 + "a", "é", "<", "🙂"],
+)
+def test_is_blank_is_whether_nothing_is_left(text):
+    assert is_blank(text) == (clean(text) == "")
 
 
 def test_the_graph_cleans_alike():

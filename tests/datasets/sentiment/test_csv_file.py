@@ -2,13 +2,17 @@
 
 import csv
 import logging
+import tracemalloc
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
-from datasets.sentiment import read
-from datasets.sentiment.cleaning import words
+from datasets.sentiment import load
+from datasets.sentiment.cleaning import share_of, words
+from tests.datasets.sentiment.collected import read
 
 
 def rows(count: int = 200, labels: tuple[str, ...] = ("neg", "pos"), start: int = 0) -> list[list]:
@@ -96,7 +100,7 @@ def test_a_label_that_train_lacks(tmp_path):
     write(tmp_path / "train.csv", rows(50))
     write(tmp_path / "test.csv", [*rows(5), ["what?", "neutral"]])
     with pytest.raises(ValueError, match=r"split `test` .*among .*\(neg, pos\)\. Got 'neutral'"):
-        read("csv", "test", tmp_path)
+        load("csv", "test", tmp_path)
 
 
 def test_labels_keep_their_places_in_every_split(tmp_path):
@@ -192,6 +196,40 @@ def test_a_file_that_changes_is_read_again(tmp_path):
     assert len(all_of(path)) == 120
 
 
+def test_a_file_that_changes_between_its_two_readings_is_an_error(tmp_path):
+    path = write(tmp_path / "a.csv", rows(100))
+    records = load("csv", "train", path)
+    write(path, rows(90))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="is longer than"):
+        list(records)
+
+
+def test_a_large_file_is_read_with_little_memory(tmp_path):
+    """20 MB: memory grows by a few bytes a row, and the records are those of a plain reading."""
+    rng = np.random.default_rng(0)
+    draws = rng.integers(1000, size=(20_000, 130))
+    table = [
+        [f'{i}: "{" ".join(f"word{n}" for n in row)}",\nwell', "ab"[i % 2]]
+        for i, row in enumerate(draws.tolist())
+    ]
+    small = write(tmp_path / "small" / "a.csv", table[:5000])
+    large = write(tmp_path / "large" / "a.csv", table)
+    assert large.stat().st_size > 20e6
+
+    def peak(path):
+        """Bytes that Python and NumPy held at most while a split streamed through."""
+        tracemalloc.start()
+        count = sum(1 for _ in load("csv", "train", path).batch(100))
+        held = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert count >= 40
+        return held
+
+    assert peak(large) - peak(small) < 1e6
+    for place, split in ((range(8), "train"), ([8], "dev"), ([9], "test")):
+        assert found(large, split) == [tuple(row) for row in table if share_of(row[0]) in place]
+
+
 def test_more_than_one_broken_row_in_twenty_is_an_error(tmp_path):
     path = write(tmp_path / "a.csv", [*rows(190), *[["x", "pos", "more"]] * 10])
     assert len(all_of(path)) == 190  # at the limit is within it
@@ -199,7 +237,7 @@ def test_more_than_one_broken_row_in_twenty_is_an_error(tmp_path):
     with pytest.raises(
         ValueError, match=r"11 of 201 rows of .*at most 5%.*delimiter ','(.|\n)*192"
     ):
-        read("csv", "train", path)
+        load("csv", "train", path)
 
 
 def test_empty_texts_are_no_broken_rows_but_some_must_be_left(tmp_path):
@@ -207,19 +245,19 @@ def test_empty_texts_are_no_broken_rows_but_some_must_be_left(tmp_path):
     assert len(all_of(path)) == 100
     write(path, [["", "pos"], ["", "neg"]] * 20)
     with pytest.raises(ValueError, match=r"0 of 0 rows (.|\n)*empty text: 40"):
-        read("csv", "train", path)
+        load("csv", "train", path)
 
 
 def test_a_single_label_is_named(tmp_path):
     path = write(tmp_path / "a.csv", rows(100, ("pos",)))
     with pytest.raises(ValueError, match=r"two labels or more. Got 'pos' alone, in all of its 100"):
-        read("csv", "train", path)
+        load("csv", "train", path)
 
 
 def test_labels_that_never_repeat_are_none(tmp_path):
     table = [[text, f"id{i}"] for i, (text, _) in enumerate(rows(100))]
     with pytest.raises(ValueError, match=r"labels that repeat. Got 100 of them in 100 rows"):
-        read("csv", "train", write(tmp_path / "a.csv", table))
+        load("csv", "train", write(tmp_path / "a.csv", table))
 
 
 @pytest.mark.parametrize(("most", "warned"), [(89, False), (90, False), (91, True)])
@@ -254,20 +292,20 @@ def test_folders_that_cannot_be_used(tmp_path, names, message):
     for name in names:
         write(tmp_path / name, rows(20))
     with pytest.raises(ValueError, match=message):
-        read("csv", "train", tmp_path)
+        load("csv", "train", tmp_path)
 
 
 def test_missing_splits_and_files(tmp_path):
     write(tmp_path / "train.csv", rows(20))
     write(tmp_path / "dev.csv", rows(20))
     with pytest.raises(ValueError, match=r"Split `test` is not in .*no test\.csv or \.tsv"):
-        read("csv", "test", tmp_path)
+        load("csv", "test", tmp_path)
     few = write(tmp_path / "few" / "a.csv", rows(2))
     with pytest.raises(ValueError, match=r"no review in split `(dev|test)` of .*too few rows"):
-        [read("csv", split, few) for split in ("dev", "test")]
+        [load("csv", split, few) for split in ("dev", "test")]
     (tmp_path / "empty.csv").write_text(" \n")
     with pytest.raises(ValueError, match=r"empty\.csv is empty"):
-        read("csv", "train", tmp_path / "empty.csv")
+        load("csv", "train", tmp_path / "empty.csv")
     for data_dir in (None, tmp_path / "nowhere"):
         with pytest.raises(ValueError, match=r"`data_dir` must be a \.csv or \.tsv file"):
             read("csv", "train", data_dir)

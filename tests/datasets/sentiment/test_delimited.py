@@ -1,6 +1,7 @@
 """Bytes to rows: encodings, delimiters, quoting, and broken rows that stay single."""
 
 import csv
+import io
 import logging
 
 import pytest
@@ -8,6 +9,17 @@ import pytest
 from datasets.sentiment import delimited
 
 GREEK = "καλό, πολύ καλό έργο"
+
+
+def text_of(path, encoding=None):
+    """The text of a short file, as its layout is found from it."""
+    text, whole = delimited.read_head(path, delimited.find_encoding(path, encoding))
+    assert whole
+    return text
+
+
+def rows_of(text, delimiter, quoting):
+    return list(delimited.rows(io.StringIO(text, newline=""), delimiter, quoting))
 
 
 @pytest.mark.parametrize(
@@ -25,39 +37,54 @@ GREEK = "καλό, πολύ καλό έργο"
     ],
 )
 def test_the_encoding_is_found(tmp_path, raw, expected):
-    (tmp_path / "a.csv").write_bytes(raw)
-    assert delimited.read_text(tmp_path / "a.csv") == expected
+    path = tmp_path / "a.csv"
+    path.write_bytes(raw)
+    assert text_of(path) == expected
+    (row,) = delimited.read_rows(path, delimited.find_encoding(path), ",", "double")
+    assert ",".join(row.fields) == expected
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1253", "utf-16", "utf-16-le", "utf-8-sig"])
 def test_the_encoding_may_be_named(tmp_path, encoding):
     (tmp_path / "a.csv").write_bytes(GREEK.encode(encoding))
-    assert delimited.read_text(tmp_path / "a.csv", encoding) == GREEK
+    assert text_of(tmp_path / "a.csv", encoding) == GREEK
 
 
 @pytest.mark.parametrize(
     ("encoding", "raw"),
-    [("utf-8", b"a\xffb"), ("cp1252", b"a\x81b"), ("utf-16-le", b"a\0\0\xd8b\0")],
+    [
+        ("utf-8", b"a\xffb"),
+        ("utf-8-sig", b"a\xffb"),
+        ("cp1252", b"a\x81b"),
+        ("utf-16-le", b"a\0\0\xd8b\0"),
+    ],
 )
 def test_what_is_not_in_a_named_encoding_is_seen_as_broken(tmp_path, encoding, raw):
     (tmp_path / "a.csv").write_bytes(raw)
-    assert delimited.broken_letters(delimited.read_text(tmp_path / "a.csv", encoding)) == 1
+    assert delimited.find_encoding(tmp_path / "a.csv", encoding) == encoding
+    assert delimited.broken_letters(text_of(tmp_path / "a.csv", encoding)) == 1
     assert delimited.broken_letters("a � that stood in the file") == 0
 
 
 def test_falling_back_is_told(tmp_path, caplog):
     (tmp_path / "a.csv").write_bytes("é".encode("cp1252"))
     with caplog.at_level(logging.WARNING):
-        delimited.read_text(tmp_path / "a.csv")
+        assert delimited.find_encoding(tmp_path / "a.csv") == "cp1252"
     assert "a.csv is not UTF-8: read as cp1252" in caplog.text
 
 
 def test_an_unknown_encoding_and_no_text(tmp_path):
     (tmp_path / "a.csv").write_bytes("é,1".encode("utf-16-le"))
     with pytest.raises(ValueError, match=r"is not text, or `encoding` must be named"):
-        delimited.read_text(tmp_path / "a.csv")
-    with pytest.raises(ValueError, match=r"`encoding` must be one .*Got 'utf-9'"):
-        delimited.read_text(tmp_path / "a.csv", "utf-9")
+        delimited.find_encoding(tmp_path / "a.csv")
+    for encoding in ("utf-9", "hex", "idna"):
+        with pytest.raises(ValueError, match=f"`encoding` must be one .*Got '{encoding}'"):
+            delimited.find_encoding(tmp_path / "a.csv", encoding)
+
+
+def test_one_broken_letter_of_utf_16_is_no_other_encoding(tmp_path):
+    (tmp_path / "a.csv").write_bytes("good,1\n".encode("utf-16") + b"\0\xd8b\0")
+    assert delimited.find_encoding(tmp_path / "a.csv") == "utf-16"
 
 
 def table(delimiter: str, quoting: str) -> str:
@@ -81,7 +108,7 @@ def table(delimiter: str, quoting: str) -> str:
 def test_the_layout_is_found(delimiter, quoting, line_end):
     text = table(delimiter, quoting).replace("\n", line_end)
     assert delimited.find_layout(text) == (delimiter, quoting)
-    rows = list(delimited.rows(text, delimiter, quoting))
+    rows = rows_of(text, delimiter, quoting)
     assert [row.fields[0] for row in rows] == [f"id{i}" for i in range(20)]
     if quoting != "none":
         assert rows[4].fields[1].endswith(f'"so"{line_end}and on')
@@ -95,7 +122,7 @@ def test_a_plain_table_is_read_with_the_usual_quoting():
 def test_one_text_that_opens_with_a_quotation_mark_swallows_no_rows():
     text = '1\tfine\n0\t"unfinished\n1\tgood\n0\tsaid "bad"\n1\tgreat\n'
     assert delimited.find_layout(text) == ("\t", "none")
-    assert len(list(delimited.rows(text, "\t", "none"))) == 5
+    assert len(rows_of(text, "\t", "none")) == 5
 
 
 def test_named_parts_are_kept():
@@ -124,7 +151,7 @@ def test_what_cannot_be_a_layout(options, message):
 
 def test_a_broken_row_costs_its_own_line_alone():
     text = 'a,1\n"b" x,0\nc,1\n\n , \n"d\ne",0\n'
-    rows = list(delimited.rows(text, ",", "double"))
+    rows = rows_of(text, ",", "double")
     assert [tuple(row) for row in rows] == [
         (1, 1, ["a", "1"]),
         (2, 1, None),
@@ -134,17 +161,35 @@ def test_a_broken_row_costs_its_own_line_alone():
 
 
 def test_a_quotation_mark_never_closed_is_counted_by_lines():
-    rows = list(delimited.rows('a,1\n"b,0\nc,1\nd,0\n', ",", "double"))
+    rows = rows_of('a,1\n"b,0\nc,1\nd,0\n', ",", "double")
     assert [tuple(row) for row in rows] == [(1, 1, ["a", "1"]), (2, 3, None)]
 
 
-def test_a_field_of_any_size_and_the_modules_limit_stays():
+def test_a_long_field_and_the_modules_limit_stays():
     before = csv.field_size_limit()
-    (row,) = delimited.rows("x" * 300_000 + ",1", ",", "double")
+    (row,) = rows_of("x" * 300_000 + ",1", ",", "double")
     assert len(row.fields[0]) == 300_000
     assert csv.field_size_limit() == before
 
 
-def test_a_long_file_is_judged_by_its_start():
+def test_a_quotation_mark_never_closed_swallows_no_large_file(monkeypatch):
+    monkeypatch.setattr(delimited, "LONGEST", 50)
+    rows = rows_of('a,1\n"b,0\n' + "c,1\n" * 100, ",", "double")
+    assert (rows[1].line, rows[1].fields) == (2, None)
+    assert 5 < rows[1].lines < 20
+    assert [row.fields for row in rows[2:]] == [["c", "1"]] * (101 - rows[1].lines)
+
+
+def test_a_long_file_is_judged_by_its_start(tmp_path):
     line = '"words, and more words, ' + "x" * 5000 + '",1\n'
-    assert delimited.find_layout(line * 300) == (",", "double")
+    (tmp_path / "a.csv").write_text(line * 300)
+    head, whole = delimited.read_head(tmp_path / "a.csv", "utf-8")
+    assert not whole
+    assert len(head) == delimited._SAMPLE
+    assert delimited.find_layout(head, whole) == (",", "double")
+
+
+def test_a_row_that_the_head_cuts_off_does_not_count():
+    text = 'a;"b"\nc;"d"\ne, f;"g, h'
+    assert delimited.find_layout(text, False) == (";", "double")
+    assert delimited.find_layout(text, True) == (";", "none")

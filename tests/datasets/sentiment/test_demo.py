@@ -6,8 +6,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from datasets.sentiment import demo, warn_overlap
+from datasets.sentiment import demo, load, warn_overlap
 from datasets.sentiment.cleaning import words
+from tests.datasets.sentiment.collected import collect
 
 DENIALS = re.compile(
     r"\b(not|never|hardly|anything but|far from|could never say|did not find)\b(?! less than)"
@@ -20,7 +21,7 @@ ADJECTIVE = re.compile(rf"\b({'|'.join([*demo.GOOD, *demo.BAD])})\b")
 
 @pytest.fixture(scope="module")
 def splits():
-    return {split: demo.read(split) for split in demo.SIZES}
+    return {split: collect(demo.read(split)) for split in demo.SIZES}
 
 
 def verdict(text: str) -> int:
@@ -54,7 +55,7 @@ def test_the_label_is_what_a_reader_makes_of_it(splits):
 
 
 def test_same_seed_same_reviews():
-    first, second, other = (demo.read("dev", seed=seed) for seed in (0, 0, 1))
+    first, second, other = (collect(demo.read("dev", seed=seed)) for seed in (0, 0, 1))
     assert first.texts == second.texts
     assert first.ids == second.ids
     assert not set(first.texts) & set(other.texts)
@@ -64,9 +65,10 @@ def test_same_seed_same_reviews():
 def test_no_review_is_in_two_splits(splits):
     sides = {split: {" ".join(words(text)) for text in r.texts} for split, r in splits.items()}
     assert len(set.union(*sides.values())) == sum(demo.SIZES.values())
-    assert not sides["train"] & {" ".join(words(t)) for t in demo.read("test", seed=1).texts}
+    other = collect(demo.read("test", seed=1))
+    assert not sides["train"] & {" ".join(words(text)) for text in other.texts}
     # the grammar is small, so some are alike but for a word
-    assert warn_overlap(splits["train"], splits["test"]) <= 0.02 * demo.SIZES["test"]
+    assert warn_overlap(load("demo", "train"), load("demo", "test")) <= 0.02 * demo.SIZES["test"]
 
 
 def test_the_vocabulary_is_of_some_hundreds_and_training_has_all_of_it(splits):
@@ -133,4 +135,5 @@ def test_without_denials_and_decoys_the_same_bag_solves_it(monkeypatch):
     monkeypatch.setattr(demo, "_MIXED", 0)
     monkeypatch.setitem(demo.SIZES, "train", 1000)
     monkeypatch.setitem(demo.SIZES, "test", 300)
-    assert accuracy_of_a_bag(demo.read("train"), demo.read("test"), 1) > 0.97
+    train, test = (collect(demo.read(split)) for split in ("train", "test"))
+    assert accuracy_of_a_bag(train, test, 1) > 0.97

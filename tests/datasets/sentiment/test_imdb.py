@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datasets.sentiment import imdb, read
+from datasets.sentiment import imdb, raw_files
+from tests.datasets.sentiment.collected import collect, read
 
 
 def contents(count: int = 60, films: int = 20) -> dict[str, str]:
@@ -52,7 +53,7 @@ def some(files: dict[str, str], *starts: str) -> dict[str, str]:
 
 
 def found(data_dir: Path, split: str, **options) -> list[tuple[str, str, int]]:
-    reviews = imdb.read(split, data_dir, **options)
+    reviews = collect(imdb.read(split, data_dir, **options))
     return list(zip(reviews.ids, reviews.texts, reviews.labels.tolist(), strict=True))
 
 
@@ -91,6 +92,21 @@ def test_archives_read_as_the_tree(tmp_path, monkeypatch):
     for split in ("train", "dev", "test", "unlabelled"):
         assert found(whole, split) == found(parts, split) == found(tree, split)
     assert [path.suffix for path in whole.iterdir()] == [".gz"]  # nothing was unpacked
+
+
+def test_raw_files_are_all_that_train_and_dev_are_made_of(tmp_path):
+    files = contents()
+    tree = write_tree(tmp_path / "tree", files)
+    listed = raw_files("imdb", tree)
+    inside = {file for path in listed for file in ([path] if path.is_file() else path.iterdir())}
+    wanted = some(files, "aclImdb/train/pos", "aclImdb/train/neg", "aclImdb/train/urls_")
+    wanted.pop("aclImdb/train/urls_unsup.txt")
+    assert {file.relative_to(tree).as_posix() for file in inside} == set(wanted)
+    parts = write_archive(tmp_path / "parts" / "aclImdb_train.tar.xz", files)
+    assert raw_files("imdb", parts) == [parts / "aclImdb_train.tar.xz"]
+    assert raw_files("imdb", tmp_path) == []
+    with pytest.raises(ValueError, match="`data_dir` must be the folder"):
+        raw_files("imdb", None)
 
 
 def test_no_film_and_no_review_is_in_train_and_dev(tmp_path):
@@ -150,7 +166,7 @@ def test_without_the_films_dev_cannot_be_held_out(tmp_path, urls):
         files["aclImdb/train/urls_pos.txt"] = urls
     with pytest.raises(ValueError, match=r"must stand in line \d+ of train/urls_pos\.txt"):
         imdb.read("dev", write_tree(tmp_path, files))
-    assert len(imdb.read("test", tmp_path)) == 120
+    assert len(found(tmp_path, "test")) == 120
 
 
 def test_an_archive_that_is_not_the_publishers(tmp_path):
@@ -201,7 +217,7 @@ def test_names_that_lead_out_and_links_are_passed_over(tmp_path):
             link.type, link.linkname = kind, "/etc/passwd"
             archive.addfile(link)
     path.write_bytes(lzma.compress((tmp_path / "links.tar").read_bytes()))
-    assert len(imdb.read("test", path.parent)) == 120
+    assert len(found(path.parent, "test")) == 120
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
@@ -226,7 +242,7 @@ def test_a_limit_is_of_both_labels(tmp_path):
 
 @pytest.mark.data
 def test_the_real_archives(real_data):
-    train, dev = (imdb.read(split, real_data / "imdb") for split in ("train", "dev"))
+    train, dev = (read("imdb", split, real_data / "imdb") for split in ("train", "dev"))
     assert len(train) + len(dev) == len({*train.ids, *dev.ids}) == 25_000
     labels = [*train.labels, *dev.labels]
     assert Counter(labels) == {0: 12_500, 1: 12_500}
@@ -248,7 +264,7 @@ def test_the_real_archives(real_data):
 
 @pytest.mark.data
 def test_the_real_unlabelled_reviews(real_data):
-    reviews = imdb.read("unlabelled", real_data / "imdb")
+    reviews = read("imdb", "unlabelled", real_data / "imdb")
     assert len(reviews) == 49_359
     assert set(reviews.labels.tolist()) == {-1}
     assert all(reviews.texts)

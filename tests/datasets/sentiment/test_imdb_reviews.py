@@ -1,14 +1,15 @@
 """IMDB through tensorflow-datasets, on a few reviews prepared under its name in a folder.
 
 The real data needs a network and is not loaded here: what is tested is all that lies between
-tensorflow-datasets' prepared files and `read`.
+tensorflow-datasets' prepared files and `load`.
 """
 
 import builtins
 
 import pytest
 
-from datasets.sentiment import read
+from datasets.sentiment import load
+from tests.datasets.sentiment.collected import read
 
 COUNTS = {"train": 200, "test": 6, "unsupervised": 5}
 
@@ -81,4 +82,4 @@ def test_a_missing_package_is_named(monkeypatch, prepared):
 
     monkeypatch.setattr(builtins, "__import__", without_tfds)
     with pytest.raises(ImportError, match="pip install tensorflow-datasets"):
-        read("imdb_reviews", "train", prepared)
+        load("imdb_reviews", "train", prepared)

@@ -1,31 +1,51 @@
-"""`read` and `load`: the contract that all sources keep, and its errors."""
+"""`load`: the contract that all sources keep, and its errors."""
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import tensorflow as tf
 
-from datasets.sentiment import CSV_OPTIONS, DATASETS, SPLITS, load, read
+from datasets.sentiment import CSV_OPTIONS, DATASETS, SPLITS, demo, label_names, load
+from tests.datasets.sentiment.collected import collect, read
 
 
-def test_elements_are_those_of_read_in_its_order():
-    dataset, reviews = load("demo", "dev", limit=7), read("demo", "dev", limit=7)
-    assert dataset.element_spec == {
+def test_records_are_those_of_the_source_in_its_order():
+    records, reviews = load("demo", "dev"), collect(demo.read("dev"))
+    assert records.element_spec == {
+        "id": tf.TensorSpec([], tf.string),
         "text": tf.TensorSpec([], tf.string),
         "label": tf.TensorSpec([], tf.int32),
     }
-    assert int(dataset.cardinality()) == len(reviews) == 7
-    for element, text, label in zip(dataset, reviews.texts, reviews.labels, strict=True):
-        assert element["text"].numpy().decode() == text
-        assert int(element["label"]) == label
+    assert int(records.cardinality()) == len(reviews) == 500
+    for record, name, text, label in zip(
+        records, reviews.ids, reviews.texts, reviews.labels, strict=True
+    ):
+        assert record["id"].numpy().decode() == name
+        assert record["text"].numpy().decode() == text
+        assert int(record["label"]) == label
 
 
-def test_reviews_keep_their_types():
-    reviews = read("demo", "dev", limit=10)
-    assert reviews.labels.dtype == np.int32
-    assert reviews.labels.tolist() == [0, 1] * 5
-    assert all(isinstance(part, tuple) for part in (reviews.texts, reviews.names, reviews.ids))
+def test_records_come_again_each_time():
+    records = load("demo", "dev", limit=30)
+    first, second = ([record["id"] for record in records.as_numpy_iterator()] for _ in range(2))
+    assert len(first) == 30
+    assert first == second
+
+
+def test_more_than_a_chunk_and_a_limit_within_it():
+    assert len(read("demo", "train")) == 4000
+    reviews = read("demo", "train", limit=1001)
+    assert reviews.labels.tolist() == [0, 1] * 500 + [0]
+    assert int(load("demo", "train", limit=1001).cardinality()) == 1001
+    assert int(load("demo", "train", limit=5000).cardinality()) == 4000
+
+
+def test_label_names():
+    assert label_names("demo") == label_names("imdb", "/nowhere") == ("negative", "positive")
+    with pytest.raises(ValueError, match="Did you mean 'imdb'"):
+        label_names("imbd")
+    with pytest.raises(ValueError, match="`header` is an option of `csv`"):
+        label_names("demo", header=True)
 
 
 @pytest.mark.parametrize(
@@ -43,9 +63,8 @@ def test_reviews_keep_their_types():
     ],
 )
 def test_what_cannot_be_read(arguments, options, message):
-    for function in (read, load):
-        with pytest.raises(ValueError, match=message):
-            function(*arguments, **options)
+    with pytest.raises(ValueError, match=message):
+        load(*arguments, **options)
 
 
 @pytest.mark.parametrize("limit", [0, -3, 2.5, True])
@@ -53,7 +72,7 @@ def test_limit_must_be_a_positive_integer(limit):
     with pytest.raises(
         ValueError, match=f"`limit` must be a positive integer or None. Got {limit}"
     ):
-        read("demo", "dev", limit=limit)
+        load("demo", "dev", limit=limit)
 
 
 def test_an_option_of_none_is_not_given():

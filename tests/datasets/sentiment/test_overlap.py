@@ -4,15 +4,17 @@ import logging
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from datasets.sentiment import warn_overlap
+from datasets.sentiment import overlap, warn_overlap
 from datasets.sentiment.cleaning import words
 from datasets.sentiment.overlap import ALIKE, SHINGLE
-from datasets.sentiment.reviews import Reviews, as_reviews
 
 
-def reviews(texts: list[str]) -> Reviews:
-    return as_reviews([(f"id{i}", text, 0) for i, text in enumerate(texts)], ("a", "b"))
+def reviews(texts: list[str]) -> tf.data.Dataset:
+    ids = [f"id{i}" for i in range(len(texts))]
+    columns = {"id": tf.constant(ids, tf.string), "text": tf.constant(texts, tf.string)}
+    return tf.data.Dataset.from_tensor_slices(columns)
 
 
 def random_texts(rng: np.random.Generator, count: int) -> list[list[str]]:
@@ -69,6 +71,13 @@ def test_a_copy_of_nothing_but_set_phrases_is_a_known_miss():
     text = "the very same words again and again"
     assert warn_overlap(reviews([text]), reviews([text] * 20)) == 20
     assert warn_overlap(reviews([text]), reviews([text] * 21)) == 0
+
+
+def test_only_the_first_of_each_side_are_compared(monkeypatch):
+    texts = [f"the film of number {i} was a film like all the others" for i in range(9)]
+    monkeypatch.setattr(overlap, "MOST", 4)
+    monkeypatch.setattr(overlap, "_BLOCK", 3)
+    assert warn_overlap(reviews(texts), reviews(texts[3:])) == 1
 
 
 def test_what_is_found_is_told_once_with_three_pairs(caplog):

@@ -1,24 +1,21 @@
-"""`Reviews`: picking some, and a limit that is fair to all labels."""
+"""`Reviews`, and a limit that is fair to all labels."""
 
 import numpy as np
 import pytest
 
-from datasets.sentiment.reviews import Reviews, as_reviews
-
-
-def reviews(labels: list[int]) -> Reviews:
-    return as_reviews(
-        [(f"id{i}", f"text {i}", label) for i, label in enumerate(labels)], ("a", "b")
-    )
+from datasets.sentiment.reviews import as_reviews, first
+from tests.datasets.sentiment.collected import collect
 
 
 def test_rows_become_columns():
-    found = reviews([0, 1])
-    assert (found.ids, found.texts) == (("id0", "id1"), ("text 0", "text 1"))
-    assert found.labels.dtype == np.int32
-    assert found.labels.tolist() == [0, 1]
-    assert len(found) == 2
-    assert len(as_reviews([], ("a", "b"))) == 0
+    reviews = as_reviews([(f"id{i}", f"text {i}", i % 2) for i in range(2)], ("a", "b"))
+    for _ in range(2):  # texts can be had again
+        rows = collect(reviews)
+        assert (rows.ids, rows.texts) == (("id0", "id1"), ("text 0", "text 1"))
+    assert reviews.labels.dtype == np.int32
+    assert reviews.labels.tolist() == [0, 1]
+    assert reviews.names == ("a", "b")
+    assert len(as_reviews([], ("a", "b")).labels) == 0
 
 
 @pytest.mark.parametrize(
@@ -33,7 +30,4 @@ def test_rows_become_columns():
     ],
 )
 def test_a_limit_takes_of_all_labels_in_turn(labels, limit, expected):
-    found = reviews(labels).first(limit)
-    assert [int(name[2:]) for name in found.ids] == expected
-    assert found.labels.tolist() == [labels[i] for i in expected]
-    assert found.texts == tuple(f"text {i}" for i in expected)
+    assert first(np.array(labels, np.int32), limit).tolist() == expected

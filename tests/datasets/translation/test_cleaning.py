@@ -1,6 +1,7 @@
 """What is left out of raw pairs, and what is made of the rest."""
 
 import unicodedata
+from collections import Counter
 
 import pytest
 
@@ -18,15 +19,20 @@ from datasets.translation.cleaning import (
 GOOD = ("a:1", "A dog.", "Ein Hund.")
 
 
+def cleaned(raw):
+    """The usable pairs, and how many were left out for each reason."""
+    skipped = Counter()
+    return list(clean(raw, skipped)), skipped
+
+
 def test_sentences_are_nfc_stripped_and_of_single_spaces():
     raw = "  Ein\u202fKa\u0308fer\u00a0 \t krabbelt. "
     assert tidy(raw) == "Ein Käfer krabbelt."
     assert tidy(raw) == unicodedata.normalize("NFC", tidy(raw))
-    found = clean([("a:1", " A beetle  crawls.", raw)])
-    assert found.sources == ("A beetle crawls.",)
-    assert found.targets == ("Ein Käfer krabbelt.",)
-    assert found.ids == ("a:1",)
-    assert found.skipped == {}
+    assert cleaned([("a:1", " A beetle  crawls.", raw)]) == (
+        [("a:1", "A beetle crawls.", "Ein Käfer krabbelt.")],
+        {},
+    )
 
 
 @pytest.mark.parametrize(
@@ -43,22 +49,17 @@ def test_sentences_are_nfc_stripped_and_of_single_spaces():
     ],
 )
 def test_each_fault_is_counted_under_its_reason(source, target, reason):
-    found = clean([GOOD, ("a:2", source, target), GOOD])
-    assert found.sources == ("A dog.",) * 2
-    assert found.skipped == {reason: 1}
+    assert cleaned([GOOD, ("a:2", source, target), GOOD]) == ([GOOD] * 2, {reason: 1})
 
 
 def test_pairs_at_the_limit_of_the_ratio_are_kept():
     pair = ("a:1", "x" * 10, "y" * (10 * MAX_RATIO + SLACK))
-    assert clean([pair]).skipped == {}
+    assert cleaned([pair]) == ([pair], {})
 
 
-def test_limit_counts_good_pairs_and_stops_there():
-    found = clean([("a:1", "", ""), GOOD, GOOD, ("a:4", "", "")], limit=2)
-    assert len(found.sources) == len(found.targets) == len(found.ids) == 2
-    assert found.skipped == {EMPTY: 1}
-
-
-def test_nothing_gives_empty_columns():
-    found = clean([("a:1", "", "")])
-    assert (found.sources, found.targets, found.ids) == ((), (), ())
+def test_pairs_are_read_one_by_one():
+    skipped = Counter()
+    raw = iter([("a:1", "", ""), GOOD, ("a:3", "", "")])
+    assert next(clean(raw, skipped)) == GOOD
+    assert skipped == {EMPTY: 1}
+    assert next(raw)[0] == "a:3"

@@ -8,7 +8,8 @@ import babel
 import numpy as np
 import pytest
 
-from datasets.translation import demo, read
+from datasets.translation import demo
+from tests.datasets.translation.records import read
 
 EN, DE = babel.Locale("en"), babel.Locale("de")
 
@@ -83,6 +84,12 @@ def test_any_two_locales(source, target):
 def test_locale_must_be_one_of_cldrs(name):
     with pytest.raises(ValueError, match=f"`target` must be a locale of CLDR.* Got '{name}'"):
         read("demo", "dev", target=name)
+
+
+def test_sources_are_told_apart_by_their_hashes(monkeypatch):
+    """Where all have one hash, the second is a repetition of the first."""
+    monkeypatch.setattr(demo, "_hash", lambda sentence: 0)
+    assert len(list(demo.raw_pairs("test", source="en", target="de"))) == 1
 
 
 def test_locales_that_write_alike_give_pairs_of_equals():

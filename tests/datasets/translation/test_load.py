@@ -1,22 +1,22 @@
 """`read` and `load`: the contract that all sources keep, and their errors."""
 
 import logging
+import tracemalloc
 
 import pytest
 import tensorflow as tf
 
-from datasets.translation import SOURCES, SPLITS, load, read
+from datasets.translation import CHUNK, SOURCES, SPLITS, load
+from tests.datasets.translation.records import read
 
 
 def test_elements_are_the_pairs():
     dataset = load("demo", "dev", limit=7)
-    assert dataset.element_spec == {
-        "source": tf.TensorSpec([], tf.string),
-        "target": tf.TensorSpec([], tf.string),
-    }
-    pairs = read("demo", "dev", limit=7)
-    found = [(e["source"].decode(), e["target"].decode()) for e in dataset.as_numpy_iterator()]
-    assert found == list(zip(pairs.sources, pairs.targets, strict=True))
+    text = tf.TensorSpec([], tf.string)
+    assert dataset.element_spec == {"id": text, "source": text, "target": text}
+    first, again = (list(dataset.as_numpy_iterator()) for _ in range(2))
+    assert first == again
+    assert [element["id"] for element in first] == [f"dev:{i}".encode() for i in range(1, 8)]
     assert int(dataset.cardinality()) == 7
 
 
@@ -39,7 +39,7 @@ def test_names():
 )
 def test_errors_name_the_argument(dataset, split, options, message):
     with pytest.raises(ValueError, match=message):
-        read(dataset, split, **options)
+        load(dataset, split, **options)
 
 
 def test_what_is_left_out_is_told_once(tmp_path, caplog):
@@ -50,7 +50,7 @@ def test_what_is_left_out_is_told_once(tmp_path, caplog):
             (tmp_path / f"{split}.{language}").write_text("x\n")
     with caplog.at_level(logging.WARNING):
         found = read("pairs", "train", tmp_path)
-    assert found.sources == ("A dog.",)
+    assert found.pairs == [("A dog.", "Ein Hund.")]
     (record,) = caplog.records
     assert "empty sentence: 1; length ratio beyond reason: 1" in record.getMessage()
     assert "pairs (en to de), split `train`" in record.getMessage()
@@ -61,4 +61,22 @@ def test_split_without_a_usable_pair_is_an_error(tmp_path):
         (tmp_path / f"{split}.en").write_text("\n")
         (tmp_path / f"{split}.de").write_text("x\n")
     with pytest.raises(ValueError, match=r"`split` must hold a usable pair. Got none in pairs"):
-        read("pairs", "dev", tmp_path)
+        load("pairs", "dev", tmp_path)
+
+
+def test_memory_is_the_same_for_ten_times_the_pairs(tmp_path):
+    """Python's own memory: neither the passes nor the records hold what they have read."""
+
+    def peak(pairs):
+        path = tmp_path / f"{pairs}.tsv"
+        path.write_text("".join(f"Sentence {i}.\tSatz {i}.\n" for i in range(pairs)))
+        tracemalloc.start()
+        seen = sum(1 for _ in load("pairs", "train", path))
+        size = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert 0.8 * pairs < seen < pairs
+        return size
+
+    peak(10)  # what is imported late
+    few = peak(3 * CHUNK)
+    assert peak(30 * CHUNK) < 1.5 * few

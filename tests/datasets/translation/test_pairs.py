@@ -1,12 +1,14 @@
 """Your own pairs: the layouts, the splits, and what is said of files that do not fit."""
 
 import gzip
+import logging
 import lzma
 
 import pytest
 
-from datasets.translation import read
+from datasets.translation import raw_files
 from datasets.translation.pairs import raw_pairs, split_of
+from tests.datasets.translation.records import read
 
 COUNT = 400
 
@@ -26,8 +28,7 @@ def write_aligned(folder, name, pairs, ending="", open_file=open):
 
 
 def columns(folder, split, **options):
-    found = read("pairs", split, folder, **options)
-    return list(zip(found.sources, found.targets, strict=True))
+    return read("pairs", split, folder, **options).pairs
 
 
 def all_splits(folder, **options):
@@ -73,22 +74,14 @@ def test_split_is_the_same_on_every_machine():
     assert split_of("!") == split_of("! ")  # nothing but punctuation is a sentence, too
 
 
-def test_tatoeba_has_english_first_and_more_columns(tmp_path):
+def test_tatoeba_has_english_first_and_more_columns(tmp_path, caplog):
     lines = ["Hi.\tHallo!\tCC-BY 2.0", "Go on.\tMach weiter.\tCC-BY 2.0", "no tab", "\tleer"]
     write(tmp_path / "deu.txt", lines)
-    found = read("pairs", "train", tmp_path, source="de", target="en", limit=None)
-    rest = [columns_or_none(tmp_path, split) for split in ("dev", "test")]
-    pairs = [*zip(found.sources, found.targets, strict=True), *rest[0], *rest[1]]
-    assert sorted(pairs) == [("Hallo!", "Hi."), ("Mach weiter.", "Go on.")]
-    assert found.skipped == {"line without a pair": 1, "empty sentence": 1}
-    assert found.ids[0].startswith("deu:")
-
-
-def columns_or_none(folder, split):
-    try:
-        return columns(folder, split, source="de", target="en")
-    except ValueError:
-        return []
+    with caplog.at_level(logging.WARNING):
+        found = read("pairs", "train", tmp_path, source="de", target="en")
+    assert found.pairs == [("Hallo!", "Hi."), ("Mach weiter.", "Go on.")]
+    assert found.ids == ["deu:1", "deu:2"]
+    assert "line without a pair: 1; empty sentence: 1" in caplog.text
 
 
 def test_header_names_the_columns(tmp_path):
@@ -112,6 +105,26 @@ def test_splits_with_files_of_their_own(tmp_path):
     assert found["test"] == pairs[350:]
 
 
+def test_digest_is_of_all_files_that_are_read(tmp_path):
+    write_aligned(tmp_path, "train", sentences(3))
+    write_aligned(tmp_path, "val", sentences(3), ".gz", gzip.open)
+    (tmp_path / "other.txt").write_text("x")
+    names = {path.name for path in raw_files("pairs", tmp_path)}
+    assert names == {"train.en", "train.de", "val.en.gz", "val.de.gz"}
+
+
+def test_limit_reads_no_further(tmp_path):
+    """The last line is longer on one side alone: what nobody reads is no error."""
+    write_aligned(tmp_path, "train", sentences())
+    write_aligned(tmp_path, "dev", sentences(2))
+    write_aligned(tmp_path, "test", sentences(2))
+    with open(tmp_path / "train.en", "a") as file:
+        file.write("one more\n")
+    assert columns(tmp_path, "train", limit=COUNT) == sentences()
+    with pytest.raises(ValueError, match="same number of lines"):
+        columns(tmp_path, "train")
+
+
 def test_several_tables_are_told_apart_by_their_names(tmp_path):
     write(tmp_path / "deu-eng.tsv", ["\t".join(pair) for pair in sentences()])
     write(tmp_path / "fra-eng.tsv", [f"{en}\tPhrase {i}" for i, (en, _) in enumerate(sentences())])
@@ -132,9 +145,9 @@ def test_files_of_different_lengths_are_an_error_that_names_both(tmp_path):
 def test_lines_end_at_line_feeds_alone(tmp_path):
     (tmp_path / "c.en").write_bytes("One\u2028line.\r\nTwo\x0blines.\n".encode() + b"bad \xff.")
     (tmp_path / "c.de").write_bytes("Eine\u0085Zeile.\nZwei Zeilen.\nDrei.\n".encode())
-    found = raw_pairs("train", tmp_path, source="en", target="de")
-    found += raw_pairs("dev", tmp_path, source="en", target="de")
-    found += raw_pairs("test", tmp_path, source="en", target="de")
+    splits = ("train", "dev", "test")
+    languages = {"source": "en", "target": "de"}
+    found = [pair for split in splits for pair in raw_pairs(split, tmp_path, **languages)]
     assert len(found) == 3
     assert {pair[0] for pair in found} == {"c:1", "c:2", "c:3"}
     assert ("c:3", "bad \udcff.", "Drei.") in found
@@ -159,8 +172,9 @@ def test_folder_without_pairs_says_what_is_wanted(tmp_path):
 @pytest.mark.data
 def test_tatoeba_whole(real_data):
     folder = real_data / "tatoeba"
-    found = {split: read("pairs", split, folder) for split in ("train", "dev", "test")}
-    assert sum(len(pairs.sources) for pairs in found.values()) == 169_197
-    assert all(len(found[split].sources) > 8000 for split in ("dev", "test"))
-    assert not set(found["train"].sources) & set(found["test"].sources)
-    assert not set(found["train"].sources) & set(found["dev"].sources)
+    sources = {split: read("pairs", split, folder).sources for split in ("train", "dev", "test")}
+    total = sum(map(len, sources.values()))
+    assert total > 160_000
+    assert all(0.045 < len(sources[split]) / total < 0.055 for split in ("dev", "test"))
+    assert not set(sources["train"]) & set(sources["test"])
+    assert not set(sources["train"]) & set(sources["dev"])

@@ -17,10 +17,11 @@ import tensorflow as tf
 from PIL import Image
 
 from datasets.captioning import demo
-from pipelines import cli, exporting
+from pipelines import cli, exporting, runs, training, verbs
+from pipelines.captioning import data, image_inputs
 from pipelines.captioning.data import SPECIAL
 from pipelines.captioning.flags import Train
-from pipelines.captioning.pipeline import PIPELINE, prepare
+from pipelines.captioning.pipeline import PIPELINE, trainer
 
 ROOT = Path(__file__).parents[3]
 SIZES = {
@@ -50,8 +51,12 @@ def main(*arguments):
 def runs_dir(tmp_path_factory):
     """Where one small training ended: the run captioning/demo."""
     folder = tmp_path_factory.mktemp("runs")
-    assert main("train", *FLAGS, "--runs-dir", folder) == 0
+    assert main("train", *FLAGS, *placed(folder)) == 0
     return folder
+
+
+def placed(folder):
+    return ["--runs-dir", folder, "--cache-dir", folder / "cache"]
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +98,8 @@ def test_the_run_folder_has_all_that_made_the_run(run):
         "config.json",
         "state.json",
         "checkpoints",
-        "vocabulary.json",
+        "kept",
         "vocabulary.txt",
-        "input_shape.json",
         "tensorboard",
         "metrics.json",
         "report.html",
@@ -103,9 +107,10 @@ def test_the_run_folder_has_all_that_made_the_run(run):
     }
     config = json.loads((run / "config.json").read_text())
     assert {name: config[name] for name in SIZES} == SIZES
-    vocabulary = json.loads((run / "vocabulary.json").read_text())
+    vocabulary = runs.kept(run, "vocabulary")
     assert vocabulary[:4] == list(SPECIAL)
     assert "red" in vocabulary
+    assert set(runs.kept(run, "data")) == {"train", "dev"}
     assert list((run / "tensorboard").iterdir())
     assert len(_history(run)["val_cider_d"]) == 3
 
@@ -142,7 +147,7 @@ def test_saved_model_answers_image_files_of_any_size(model, run):
     Image.new("L", (40, 90), 120).save(jpeg, "JPEG")
     images = tf.constant([_picture(), large.getvalue(), jpeg.getvalue()])
     found = model.signatures["serving_default"](image_bytes=images)
-    vocabulary = set(json.loads((run / "vocabulary.json").read_text()))
+    vocabulary = set(runs.kept(run, "vocabulary"))
     for caption in found["caption"].numpy():
         words = caption.decode().split()
         assert 1 <= len(words) <= SIZES["max_length"]
@@ -184,7 +189,7 @@ def test_features_are_the_encoders_grid(model):
 
 def test_second_train_says_complete_and_changes_nothing(runs_dir, run, capsys):
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()}
-    assert main("train", *FLAGS, "--runs-dir", runs_dir) == 0
+    assert main("train", *FLAGS, *placed(runs_dir)) == 0
     said = capsys.readouterr().out
     assert f"{run} is complete" in said
     assert "bleu_4" in said
@@ -192,7 +197,7 @@ def test_second_train_says_complete_and_changes_nothing(runs_dir, run, capsys):
 
 
 def test_train_with_other_flags_names_them(runs_dir, capsys):
-    assert main("train", *FLAGS, "--runs-dir", runs_dir, "--units", "17") == 2
+    assert main("train", *FLAGS, *placed(runs_dir), "--units", "17") == 2
     assert "--units was 16, is 17" in capsys.readouterr().err
 
 
@@ -258,13 +263,14 @@ def test_export_wants_a_complete_run(tmp_path, capsys):
         ("--batch-size=-3", "`batch_size` must be at least 1. Got -3."),
         ("--captions-per-image=1", "`captions_per_image` must be at least 2 for self-critical"),
         ("--self-critical-epochs=-1", "`self_critical_epochs` must be at least 0. Got -1."),
-        ("--limit=0", "`size` must be a positive integer or None. Got 0."),
-        ("--dropout=1.5", "`rate`"),
+        ("--limit=0", "`limit` must be at least 1. Got 0."),
+        ("--dropout=1.5", "`dropout` must be at least 0 and below 1. Got 1.5."),
+        ("--fine-tune-epochs=2", "`fine_tune_epochs` above 0 and `fine_tune_from` must come"),
         ("--encoder=efficientnet_lite9", "efficientnet_lite"),
     ],
 )
 def test_bad_flags_are_errors_before_work_starts(tmp_path, capsys, flag, message):
-    assert main("train", *FLAGS, "--runs-dir", tmp_path, flag) == 2
+    assert main("train", *FLAGS, *placed(tmp_path), flag) == 2
     assert message in capsys.readouterr().err
     assert not list(tmp_path.rglob("checkpoints"))
 
@@ -277,7 +283,7 @@ def test_killed_training_ends_as_an_unbroken_one(run, tmp_path):
     command = [sys.executable, "-m", "pipelines.captioning", "train", *FLAGS]
     killed = tmp_path / "captioning" / "demo"
     with subprocess.Popen(
-        [*command, "--runs-dir", tmp_path], cwd=ROOT, stdout=subprocess.DEVNULL
+        [*command, *placed(tmp_path)], cwd=ROOT, stdout=subprocess.DEVNULL
     ) as process:
         try:
             while not (killed / "state.json").exists():
@@ -287,19 +293,63 @@ def test_killed_training_ends_as_an_unbroken_one(run, tmp_path):
             os.kill(process.pid, signal.SIGKILL)
     assert 1 <= json.loads((killed / "state.json").read_text())["epochs_done"] < 3
     assert not (killed / "metrics.json").exists()
-    assert main("train", *FLAGS, "--runs-dir", tmp_path) == 0
+    assert main("train", *FLAGS, *placed(tmp_path)) == 0
     np.testing.assert_equal(_history(killed), _history(run))
     np.testing.assert_equal(_checkpoints(killed), _checkpoints(run))
     wanted = json.loads((run / "metrics.json").read_text())["metrics"]
     assert json.loads((killed / "metrics.json").read_text())["metrics"] == wanted
 
 
+def test_training_goes_on_within_an_epoch(run, tmp_path, monkeypatch):
+    """A checkpoint after each step, and an end after the second step of the self-critical epoch."""
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0)
+    step = training._Steps.__call__
+
+    def fail_in_the_last_epoch(steps, number, logs):
+        step(steps, number, logs)
+        if steps.epoch == 2 and number == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training._Steps, "__call__", fail_in_the_last_epoch)
+        assert main("train", *FLAGS, *placed(tmp_path)) == 130
+    broken = tmp_path / "captioning" / "demo"
+    assert json.loads((broken / "state.json").read_text())["partial"]["step"] == 2
+    assert main("train", *FLAGS, *placed(tmp_path)) == 0
+    numbers, wanted = _history(broken), _history(run)
+    assert set(numbers) == set(wanted)
+    for name, series in numbers.items():
+        np.testing.assert_allclose(series, wanted[name], rtol=1e-5)
+    np.testing.assert_equal(_checkpoints(broken), _checkpoints(run))
+
+
+def test_second_start_reads_no_record(runs_dir, tmp_path, monkeypatch):
+    """All of the data is in the cache: neither records nor encoder are asked again."""
+
+    def never(*arguments, **options):
+        raise RuntimeError("computed again")
+
+    monkeypatch.setattr(data, "load", never)
+    monkeypatch.setattr(image_inputs, "decode_batch", never)
+    flags = Train(**SIZES, cache_dir=runs_dir / "cache")
+    assert len(trainer(flags, tmp_path).words) == SIZES["limit"]
+    with pytest.raises(RuntimeError, match="computed again"):
+        trainer(Train(**{**SIZES, "image_size": 40}, cache_dir=runs_dir / "cache"), tmp_path)
+
+
+def test_flags_of_the_shipped_model_read():
+    made = runs.read_json(ROOT / "saved_models" / "captioning" / "1" / "assets.extra" / "run.json")
+    flags = verbs.from_json(PIPELINE, made["flags"])
+    assert (flags.encoder, flags.fine_tune_epochs, flags.keep) == ("efficientnet_lite2", 5, 8)
+
+
 def test_the_training_loss_falls_by_half_on_a_few_dozen_scenes(tmp_path):
     epochs = 20
     sizes = {**SIZES, "limit": 40, "units": 32, "embedding_units": 32, "self_critical_epochs": 0}
-    flags = Train(**{**sizes, "epochs": epochs}, learning_rate=1e-2, word_dropout=0.0)
-    task = prepare(flags, tmp_path)
-    task.begin(0)
-    losses = [task.train_epoch(epoch)["loss"] for epoch in range(epochs)]
+    sizes |= {"epochs": epochs, "keep": 1, "batch_size": 10}
+    flags = Train(**sizes, learning_rate=1e-2, word_dropout=0.0, cache_dir=tmp_path / "cache")
+    small = trainer(flags, tmp_path / "run")
+    progress = training.fit(small, tmp_path / "run")
+    losses = progress.history["loss"]
     assert losses[0] > 2  # near the log of the vocabulary's size: it knew nothing
     assert losses[-1] < losses[0] / 2

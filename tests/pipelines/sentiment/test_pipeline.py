@@ -2,27 +2,23 @@
 
 import io
 import json
-import os
 import re
-import signal
-import subprocess
 import sys
-import time
-from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from pipelines.sentiment.measuring import about_model, as_labelled, evaluate
-from pipelines.sentiment.tokens import SPECIAL
 
-from datasets.sentiment import read
-from pipelines import cli, exporting
+from datasets.sentiment import load
+from pipelines import exporting, runs
+from pipelines.sentiment import evaluation
+from pipelines.sentiment.data import SPECIAL
+from pipelines.sentiment.evaluation import about_model, evaluate
 from pipelines.sentiment.flags import Evaluate, Train
-from pipelines.sentiment.pipeline import PIPELINE, prepare
+from pipelines.sentiment.pipeline import PIPELINE, trainer
+from tests.pipelines import verb_checks
+from tests.pipelines.sentiment.small import records_of
 
-ROOT = Path(__file__).parents[3]
 SIZES = {
     "limit": 48,
     "units": 6,
@@ -34,31 +30,18 @@ SIZES = {
     "vocabulary_size": 150,
     "pairs": 40,
     "pair_units": 3,
-    "pretrain_epochs": 1,
-    "negatives": 20,
-    "frozen_epochs": 1,
 }
 FLAGS = [f"--{name.replace('_', '-')}={value}" for name, value in SIZES.items()]
 
 
 def main(*arguments):
-    try:
-        return cli.main(PIPELINE, [str(argument) for argument in arguments])
-    finally:
-        keras.config.set_dtype_policy("float32")
+    return verb_checks.main(PIPELINE, *arguments)
 
 
 @pytest.fixture(scope="module")
-def runs_dir(tmp_path_factory):
-    """Where one small training ended: the run sentiment/demo."""
-    folder = tmp_path_factory.mktemp("runs")
-    assert main("train", *FLAGS, "--runs-dir", folder) == 0
-    return folder
-
-
-@pytest.fixture(scope="module")
-def run(runs_dir):
-    return runs_dir / "sentiment" / "demo"
+def run(tmp_path_factory):
+    """Where one small training ended."""
+    return verb_checks.train(PIPELINE, tmp_path_factory.mktemp("sentiment"), *FLAGS)
 
 
 @pytest.fixture(scope="module")
@@ -66,51 +49,49 @@ def model(run):
     return exporting.load_saved_model(run / "saved_model")[0]
 
 
-def _history(run):
-    """The numbers of every epoch, without the seconds."""
-    history = json.loads((run / "state.json").read_text())["history"]
-    return {name: series for name, series in history.items() if "seconds" not in name}
-
-
-# What `train` leaves.
+# What every task's verbs do.
 
 
 def test_the_run_folder_has_all_that_made_the_run(run):
-    names = {path.name for path in run.iterdir() if path.name != ".lock"}
-    assert names == {
-        "config.json",
-        "state.json",
-        "checkpoints",
-        "vocabulary.json",
-        "vocabulary.txt",
-        "labels.json",
-        "about.json",
-        "dev.npz",
-        "pretraining",
-        "tensorboard",
-        "metrics.json",
-        "report.html",
-        "saved_model",
-    }
+    verb_checks.check_run_folder(PIPELINE, run)
+    names = {path.name for path in (run / "kept").iterdir()}
+    assert names == {"vocabulary.json", "labels.json", "data.json", "dev.npz"}
     config = json.loads((run / "config.json").read_text())
     assert {name: config[name] for name in SIZES} == SIZES
-    vocabulary = json.loads((run / "vocabulary.json").read_text())
+    vocabulary = runs.kept(run, "vocabulary")
     assert vocabulary[:2] == list(SPECIAL)
     assert len(vocabulary) == SIZES["vocabulary_size"]
-    assert len(_history(run)["val_accuracy"]) == 2
-    assert _history(run / "pretraining")["val_perplexity"][0] < 2 * SIZES["vocabulary_size"]
+    assert (run / "vocabulary.txt").read_text().splitlines() == vocabulary
+    assert runs.kept(run, "labels") == ["negative", "positive"]
+    assert set(runs.kept(run, "data")) == {"train", "dev"}
+    assert len(runs.kept(run, "dev")["labels"]) == SIZES["limit"]
 
 
-def test_metrics_card_and_report_show_the_same(run):
-    found = json.loads((run / "metrics.json").read_text())
+def test_evaluate_gives_the_metrics_of_train(run):
+    verb_checks.check_evaluate(PIPELINE, run, "--limit", SIZES["limit"])
+
+
+def test_export_gives_a_version_that_answers_the_same(run):
+    def answer(model):
+        answers = model.signatures["serving_default"](text=["The film was good.", "never dull"])
+        return {name: value.numpy() for name, value in answers.items()} | about_model(model)
+
+    verb_checks.check_export(PIPELINE, run, answer)
+
+
+def test_killed_training_ends_as_an_unbroken_one(run, tmp_path):
+    verb_checks.check_killed(PIPELINE, "pipelines.sentiment", run, tmp_path, *FLAGS)
+
+
+def test_metrics_and_the_sections_of_the_report(run):
+    measured = runs.read_json(run / "metrics.json")["metrics"]
     names = ["accuracy", "macro_f1", "loss", "ece", "ece_uncalibrated", "auc"]
-    assert list(found["metrics"]) == names
+    assert list(measured) == names
     card = (run / "saved_model" / "README.md").read_text()
-    for name, value in found["metrics"].items():
+    for name, value in measured.items():
         assert f"| {name} | {value:.4f} |" in card
     page = (run / "report.html").read_text()
-    assert not re.search(r"(src|href)=[\"']?https?:", page)
-    for heading in ("Confusion", "Calibration and ROC", "Pre-training", "Texts at random"):
+    for heading in ("Confusion", "Calibration and ROC", "Texts at random"):
         assert heading in page
     assert "rgba(" in page  # words on coloured grounds
 
@@ -134,29 +115,73 @@ def test_answers_any_text(model):
     np.testing.assert_array_equal(labels[others] == b"positive", scores[others] > 0.5)
 
 
-def test_evaluate_gives_the_metrics_of_train(run, tmp_path):
-    output = tmp_path / "metrics.json"
-    arguments = ["--model", run / "saved_model", "--limit", SIZES["limit"], "--output", output]
-    assert main("evaluate", *arguments) == 0
-    found = json.loads(output.read_text())["metrics"]
-    assert found == json.loads((run / "metrics.json").read_text())["metrics"]
+# Measuring.
 
 
-def test_labels_are_matched_by_name(model):
-    reviews = read("demo", "test", limit=20)
-    turned = type(reviews)(reviews.texts, 1 - reviews.labels, reviews.names[::-1], reviews.ids)
-    found = as_labelled(turned, about_model(model)["labels"])
-    np.testing.assert_array_equal(found.labels, reviews.labels)
+def test_labels_are_matched_by_name(model, monkeypatch):
+    """A model whose labels are in the other order: each text's label is still its own."""
+    about = {**about_model(model), "labels": ["positive", "negative"]}
+    monkeypatch.setattr(evaluation, "about_model", lambda model: about)
+    answers = evaluate(model, Evaluate(dataset="demo", split="test", limit=20)).details
+    records = list(load("demo", "test", limit=20).as_numpy_iterator())
+    assert answers.truths.sum() == 20 - sum(record["label"] for record in records)
+    labels = {record["text"]: 1 - record["label"] for record in records}
+    shown = [*answers.mistakes, *answers.others]
+    assert [text.label for text in shown] == [labels[text.text] for text in shown]
+
+
+def test_a_model_may_have_more_labels_than_the_data(model):
+    about = {**about_model(model), "labels": ["positive", "odd", "negative"]}
+    _, numbers = evaluation._records(Evaluate(dataset="demo"), about)
+    assert numbers.tolist() == [2, 0]
+
+
+def test_labels_that_the_model_does_not_know(model, monkeypatch):
+    about = {**about_model(model), "labels": ["negative", "neutral"]}
+    monkeypatch.setattr(evaluation, "about_model", lambda model: about)
     with pytest.raises(ValueError, match=r"must be among the model's: .* Got positive"):
-        as_labelled(reviews, ["negative", "neutral"])
-    nothing = type(reviews)(reviews.texts, np.full(20, -1), reviews.names, reviews.ids)
+        evaluate(model, Evaluate(dataset="demo"))
+
+
+def test_a_split_without_labels_cannot_be_measured(model, monkeypatch):
+    monkeypatch.setattr(evaluation, "load", lambda *a, **k: records_of(["fine"] * 3, [-1] * 3))
     with pytest.raises(ValueError, match="with a label"):
-        as_labelled(nothing, ["negative", "positive"])
+        evaluate(model, Evaluate(dataset="demo"))
 
 
-def test_evaluate_names_a_bad_batch_size(model):
-    with pytest.raises(ValueError, match=r"`batch_size` must be at least 1. Got 0"):
-        evaluate(model, Evaluate(dataset="demo", batch_size=0))
+def test_texts_without_a_label_are_passed_over_and_without_words_are_guesses(model, monkeypatch):
+    texts, labels = ["fine", "", "a bad one", "<br>"], [1, 1, -1, 0]
+    monkeypatch.setattr(evaluation, "load", lambda *a, **k: records_of(texts, labels))
+    answers = evaluate(model, Evaluate(dataset="demo", batch_size=2)).details
+    assert sorted(answers.truths) == [0, 1, 1]
+    assert sum(np.allclose(row, 0.5) for row in answers.probabilities) == 2
+    assert {text.text for text in answers.others} == {b"fine", b"", b"<br>"}
+
+
+def test_the_report_shows_the_surest_mistakes_and_texts_at_random(model, monkeypatch):
+    monkeypatch.setattr(evaluation, "WINDOW", 7)  # several windows, and a rest
+    answers = evaluate(model, Evaluate(dataset="demo", split="dev", batch_size=5)).details
+    best = answers.probabilities.argmax(axis=1)
+    sure = answers.probabilities.max(axis=1)[best != answers.truths]
+    shown = [text.certainty_of_mistake for text in answers.mistakes]
+    np.testing.assert_allclose(shown, np.sort(sure)[::-1][: len(shown)])
+    assert len(shown) == evaluation.SHOWN
+    ids = [int(text.id.rpartition("-")[2]) for text in answers.others]
+    assert len(set(ids)) == evaluation.SHOWN
+    assert max(ids) > 100  # not the first ones
+
+
+def test_options_of_a_file_are_those_of_the_training(model, tmp_path, monkeypatch):
+    path = tmp_path / "a.csv"
+    rows = "\n".join(f"{i};nr {i} was so;{('negative', 'positive')[i % 2]}" for i in range(100))
+    path.write_text(f"nr;satz;urteil\n{rows}\n")
+    options = {"text_column": "satz", "label_column": "urteil", "delimiter": ";"}
+    about = {**about_model(model), "dataset": "csv", "options": options}
+    monkeypatch.setattr(evaluation, "about_model", lambda model: about)
+    flags = Evaluate(dataset="csv", data_dir=path)
+    assert b"was so" in evaluate(model, flags).details.others[0].text
+    with pytest.raises(ValueError, match="`text_column` must be the name"):
+        evaluate(model, Evaluate(dataset="csv", data_dir=path, text_column="other"))
 
 
 # predict.
@@ -200,6 +225,7 @@ def test_predict_shows_words(run, capsys):
         (["text", "--file", "x"], "`inputs` must be empty where `--file` is given"),
         (["--file", "/no/such"], "Not found: /no/such"),
         (["text", "--batch-size", "0"], "`batch_size` must be at least 1. Got 0"),
+        (["text", "--file="], "`inputs` must be empty where `--file` is given"),
     ],
 )
 def test_predict_names_what_is_wrong(run, capsys, arguments, message):
@@ -207,46 +233,7 @@ def test_predict_names_what_is_wrong(run, capsys, arguments, message):
     assert message in capsys.readouterr().err
 
 
-# The verbs again.
-
-
-def test_export_gives_a_version_that_answers_the_same(runs_dir, tmp_path, model):
-    assert main("export", "--runs-dir", runs_dir, "--saved-models", tmp_path) == 0
-    again = exporting.load_saved_model(tmp_path / "sentiment" / "1")[0]
-    texts = tf.constant(["The film was good.", "never dull"])
-    wanted, found = (m.signatures["serving_default"](text=texts) for m in (model, again))
-    np.testing.assert_array_equal(found["probabilities"], wanted["probabilities"])
-    assert about_model(again) == about_model(model)
-    assert str(tmp_path) not in (tmp_path / "sentiment/1/saved_model.pb").read_bytes().decode(
-        "latin-1"
-    )
-
-
-def test_a_run_starts_from_anothers_language_model(runs_dir, tmp_path):
-    flags = Train(**{**SIZES, "pretrain_epochs": 0}, pretrained="demo", runs_dir=runs_dir)
-    task = prepare(flags, tmp_path)
-    other = prepare(Train(**{**SIZES, "pretrain_epochs": 0, "frozen_epochs": 0}), tmp_path / "b")
-    state = json.loads((runs_dir / "sentiment/demo/pretraining/state.json").read_text())
-    path = runs_dir / "sentiment/demo/pretraining/checkpoints" / state["best"][0]["file"]
-    with np.load(path) as arrays:
-        saved = {v.shape: v for name, v in arrays.items() if name.endswith("embeddings")}
-    embeddings = task.model.reader.embedding.embeddings.numpy()
-    np.testing.assert_array_equal(embeddings, saved[embeddings.shape])
-    assert np.abs(embeddings - other.model.reader.embedding.embeddings.numpy()).max() > 0
-
-
-def test_frozen_epochs_leave_the_reader_alone(runs_dir, tmp_path):
-    flags = Train(**{**SIZES, "pretrain_epochs": 0}, pretrained="demo", runs_dir=runs_dir)
-    task = prepare(flags, tmp_path)
-    before = [weight.numpy() for weight in task.model.reader.trainable_weights]
-    moved = []
-    for epoch in range(2):
-        task.begin(epoch)
-        task.train_epoch(epoch)
-        after = [weight.numpy() for weight in task.model.reader.trainable_weights or []]
-        moved.append([np.abs(a - b).max() for a, b in zip(after, before, strict=False)])
-    assert moved[0] == []  # nothing of it is trainable
-    assert min(moved[1]) > 0
+# Before and between.
 
 
 @pytest.mark.parametrize(
@@ -254,58 +241,37 @@ def test_frozen_epochs_leave_the_reader_alone(runs_dir, tmp_path):
     [
         ("--epochs=0", "`epochs` must be at least 1. Got 0."),
         ("--max-length=3", "`max_length` must be at least 4. Got 3."),
-        ("--dropout=1", "`dropout` must be a number in [0, 1). Got 1.0."),
+        ("--min-count=0", "`min_count` must be at least 1. Got 0."),
+        ("--pairs=-1", "`pairs` must be at least 0. Got -1."),
+        ("--vocabulary-size=2", "`vocabulary_size` must be at least 3. Got 2."),
+        ("--vocabulary-size=50000", "`vocabulary_size` must be at most 46340 with `pairs`."),
+        ("--dropout=1", "`dropout` must be at least 0 and below 1. Got 1.0."),
+        ("--word-dropout=1.1", "`word_dropout` must be from 0 to 1. Got 1.1."),
+        ("--weight-decay=-1", "`weight_decay` must be at least 0. Got -1.0."),
+        ("--epsilon=0", "`epsilon` must be above 0. Got 0.0."),
+        ("--split-seed=-1", "`split_seed` must be from 0 to 2147483647. Got -1."),
         ("--learning-rate=0", "`learning_rate` must be above 0. Got 0.0."),
         ("--pooling=sum", "`pooling` must be of"),
-        ("--pretrain-epochs=-1", "`pretrain_epochs` must be at least 0. Got -1."),
-        ("--pretrained=gone", "`pretrain_epochs` must be 0 where `pretrained` names"),
-        ("--embedding-units=0", "`embedding_units` must be at least 1 for a language model"),
-        ("--frozen-epochs=3", "at most `epochs`. Got 3 of 2."),
-        ("--limit=0", "`limit`"),
+        ("--limit=0", "`limit` must be at least 1. Got 0."),
     ],
 )
 def test_bad_flags_are_errors_before_work_starts(tmp_path, capsys, flag, message):
-    assert main("train", *FLAGS, "--runs-dir", tmp_path, flag) == 2
-    assert message in capsys.readouterr().err
-    assert not list(tmp_path.rglob("checkpoints"))
+    verb_checks.check_bad_flag(PIPELINE, tmp_path, capsys, flag, message, *FLAGS)
+    assert not list(tmp_path.iterdir())
 
 
-def test_pretrained_must_name_a_language_model(tmp_path, capsys):
-    flags = ["--pretrain-epochs=0", "--pretrained=gone", "--runs-dir", tmp_path]
-    assert main("train", *FLAGS, *flags) == 2
-    assert "no language model in gone" in capsys.readouterr().err
+def test_a_run_goes_on_with_its_own_data_alone(tmp_path):
+    path = tmp_path / "a.csv"
 
+    def start(word):
+        rows = "".join(f"nr {i} was {word},{'ab'[i % 2]}\n" for i in range(100))
+        path.write_text(f"text,label\n{rows}")
+        flags = Train(
+            dataset="csv", data_dir=path, units=3, embedding_units=3, cache_dir=tmp_path / "cache"
+        )
+        return trainer(flags, tmp_path / "run")
 
-# Killed, and learning.
-
-
-def test_killed_training_ends_as_an_unbroken_one(run, tmp_path):
-    """SIGKILL once the language model's checkpoint is on the disk, then the same command again."""
-    command = [sys.executable, "-m", "pipelines.sentiment", "train", *FLAGS]
-    killed = tmp_path / "sentiment" / "demo"
-    with subprocess.Popen(
-        [*command, "--runs-dir", tmp_path], cwd=ROOT, stdout=subprocess.DEVNULL
-    ) as process:
-        try:
-            while not (killed / "pretraining" / "state.json").exists():
-                assert process.poll() is None
-                time.sleep(0.01)
-        finally:
-            os.kill(process.pid, signal.SIGKILL)
-    assert not (killed / "metrics.json").exists()
-    assert main("train", *FLAGS, "--runs-dir", tmp_path) == 0
-    np.testing.assert_equal(_history(killed), _history(run))
-    wanted = json.loads((run / "metrics.json").read_text())["metrics"]
-    assert json.loads((killed / "metrics.json").read_text())["metrics"] == wanted
-
-
-def test_learns_who_said_it_where_words_alone_do_not_tell(tmp_path):
-    """On few reviews, by heart: dev is not asked, the demo run is for that."""
-    sizes = {**SIZES, "pretrain_epochs": 0, "frozen_epochs": 0, "units": 16, "embedding_units": 16}
-    rates = dict.fromkeys(("word_dropout", "input_dropout", "output_dropout", "dropout"), 0.0)
-    flags = Train(**{**sizes, "epochs": 25}, **rates, learning_rate=2e-2)
-    task = prepare(flags, tmp_path)
-    task.begin(0)
-    losses = [task.train_epoch(epoch)["loss"] for epoch in range(25)]
-    assert 0.6 < losses[0] < 0.9
-    assert losses[-1] < 0.2
+    first, again = start("so"), start("so")
+    assert first.train.digest == again.train.digest
+    with pytest.raises(ValueError, match=r"must be those that .*run was begun with\. Got another"):
+        start("bad")

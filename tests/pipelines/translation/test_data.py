@@ -1,52 +1,69 @@
-"""Numbers from sentences: subword dropout, buckets, batches, and what the model reads of them."""
+"""Numbers from sentences: words, pieces, the vocabulary's sample, and what is cached."""
+
+import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from datasets.translation import read
 from pipelines.translation import data
-from pipelines.translation.subwords import (
-    END,
-    PAD,
-    START,
-    UNKNOWN,
-    learn_vocabulary,
-    piece_bytes,
-)
+from pipelines.translation.flags import Train
+from pipelines.translation.subwords import BYTES, END, SPECIAL, Subwords, learn_vocabulary
+from tests.pipelines.translation.small import demo, records_of
+
+ODD = ["你好, wörld: €5!", "<end> <0xE2> T-Shirt", "x" * 300, "A  dog", "1234567890 1.234,56"]
 
 
 @pytest.fixture(scope="module")
 def pairs():
-    return read("demo", "train", limit=300)
+    return demo(300)
 
 
-@pytest.fixture(scope="module")
-def vocabulary(pairs):
-    return learn_vocabulary([*pairs.sources, *pairs.targets], 500)
+def rows(column):
+    values, lengths = column
+    return [row.tolist() for row in np.split(values, np.cumsum(lengths)[:-1])]
 
 
-def joined(tokens, vocabulary):
-    pieces = piece_bytes(vocabulary)
-    return b"".join(pieces[token] for token in tokens).decode().replace("▁", " ").strip()
+def test_tokens_are_those_of_the_exported_graph_and_an_end(pairs):
+    columns, vocabulary = pairs
+    sources, targets = [*columns.sources, *ODD], [*columns.targets, *ODD[::-1]]
+    (batch,) = data.numbered(records_of(sources, targets), vocabulary)
+    graph = Subwords(vocabulary)
+    for side, texts in (("source", sources), ("target", targets)):
+        tokens = graph.encode(tf.constant(texts), 10_000).to_list()
+        assert rows(batch[side]) == [[*row, END] for row in tokens]
+        assert batch[side][0].dtype == np.uint16
 
 
-def test_corpus_spells_its_sentences_and_ends_them(pairs, vocabulary):
-    corpus = data.Corpus(pairs.sources, vocabulary)
-    encoded = corpus.encode()
-    assert all(tokens[-1] == END and END not in tokens[:-1] for tokens in encoded)
-    assert [joined(tokens, vocabulary) for tokens in encoded] == list(pairs.sources)
-    assert corpus.encode(np.random.default_rng(0)) == encoded  # no dropout, no chance
+def test_large_vocabulary_has_wider_numbers():
+    words = map("".join, itertools.product("abcdefghijklmnopq", repeat=4))
+    vocabulary = [*SPECIAL, *BYTES, "▁", *(f"▁{word}" for word in words)]
+    assert len(vocabulary) > 2**16
+    (batch,) = data.numbered(records_of(["qqqq"]), vocabulary)
+    values, lengths = batch["source"]
+    assert values.dtype == np.int32
+    assert values.tolist() == [len(vocabulary) - 1, END]
+    assert lengths == [2]
 
 
-def test_subword_dropout_spells_the_same_in_more_and_other_pieces(pairs, vocabulary):
-    plain = data.Corpus(pairs.sources, vocabulary)
-    corpus = data.Corpus(pairs.sources, vocabulary, dropout=0.3, seed=1)
-    assert corpus.encode() == plain.encode()
-    first, again, other = (corpus.encode(np.random.default_rng(seed)) for seed in (1, 1, 2))
-    assert first == again
-    assert first != other
-    assert sum(map(len, first)) > 1.1 * sum(map(len, plain.encode()))
-    assert [joined(tokens, vocabulary) for tokens in first] == list(pairs.sources)
+def test_records_come_in_batches(pairs, monkeypatch):
+    columns, vocabulary = pairs
+    records = records_of(columns.sources, columns.targets)
+    (whole,) = data.numbered(records, vocabulary)
+    monkeypatch.setattr(data, "BATCH", 128)
+    parts = list(data.numbered(records, vocabulary))
+    assert [len(part["source"][1]) for part in parts] == [128, 128, 44]
+    joined = np.concatenate([part["target"][0] for part in parts])
+    np.testing.assert_array_equal(joined, whole["target"][0])
+
+
+def test_pieces_of_few_words_are_remembered(pairs, monkeypatch):
+    monkeypatch.setattr(data, "CACHED_WORDS", 10)
+    pieces = data.word_cutter(pairs[1])
+    tokens = [pieces(f"▁{i}".encode()) for i in range(50)]
+    assert tokens == [pieces(f"▁{i}".encode()) for i in range(50)]
+    assert pieces.cache_info().currsize == 10
 
 
 def test_subword_dropout_of_one_match_by_hand():
@@ -64,63 +81,80 @@ def test_subword_dropout_of_one_match_by_hand():
     assert data.longest_pieces(b"abb", numbers, 3, 0.5, Draws(0.4, 0.1)) == [0, 1, 1]
 
 
-def sentences(lengths):
-    return [[*range(10, 9 + length), END] for length in lengths]
+# The vocabulary's sample.
 
 
-def test_boundaries_are_lengths_of_the_longer_side_up_to_the_limit():
-    sources, targets = sentences(range(1, 61)), sentences([1] * 60)
-    sizes = {"max_length": 60, "batch_size": 5}
-    assert data.boundaries(sources, targets, **sizes)[-1] == 60
-    assert data.boundaries(targets, sources, **{**sizes, "max_length": 40})[-1] == 40
-    assert len(data.boundaries(sources, targets, **sizes)) == 7
-    assert len(data.boundaries(sources, targets, **{**sizes, "batch_size": 30})) == 2
-    assert data.boundaries(sources, targets, **{**sizes, "batch_size": 90}) == [60]
-    with pytest.raises(ValueError, match=r"`max_length` must leave a pair to train on. Got 2"):
-        data.boundaries(sentences([5]), sentences([3]), max_length=2, batch_size=1)
+def test_sample_is_all_of_few_pairs_and_a_seeded_share_of_many():
+    records = records_of([f"s{i}" for i in range(5000)], [f"t{i}" for i in range(5000)])
+    texts = list(data.sentences(records, seed=0))
+    assert sorted(texts) == sorted(f"{side}{i}" for side in "st" for i in range(5000))
+    first, again, other = (set(data.sentences(records, s, most=500)) for s in (0, 0, 1))
+    assert first == again != other
+    assert 850 < len(first) < 1150
+    assert {text[1:] for text in first if text[0] == "s"} == {
+        text[1:] for text in first if text[0] == "t"
+    }
+    places = [int(text[1:]) for text in first]
+    assert min(places) < 100
+    assert max(places) > 4900  # of the whole, not of its head
 
 
-def test_one_pass_has_every_pair_that_fits_in_its_bucket():
-    rng = np.random.default_rng(0)
-    sources, targets = sentences(rng.integers(1, 12, 50)), sentences(rng.integers(1, 12, 50))
-    for number, (source, target) in enumerate(zip(sources, targets, strict=True)):
-        source[:0], target[:0] = [100 + number], [100 + number]
-    limits = [5, 9]
-    seen, shapes = [], set()
-    options = {"batch_size": 8, "limits": limits}
-    for source, answers in data.training_batches(sources, targets, rng=rng, **options):
-        assert source.shape == answers.shape
-        shapes.add(source.shape)
-        for row, other in zip(source, answers, strict=True):
-            assert row[0] == other[0]  # the pair is still a pair
-            number = row[0] - 100
-            assert [t for t in row if t] == sources[number]
-            assert [t for t in other if t] == targets[number]
-            seen.append(number)
-    assert shapes == {(8, 5), (8, 9)}
-    longer = data.longer_sides(sources, targets)
-    assert set(seen) == set(np.flatnonzero(longer <= 9))
-    assert len(seen) <= 8 * data.batch_count(50, 8, limits)
-    first, again = (
-        [a.tolist() for _, a in data.training_batches(sources, targets, rng=r, **options)]
-        for r in map(np.random.default_rng, (3, 3))
-    )
-    assert first == again
+def test_vocabulary_says_that_it_is_of_a_sample(pairs, tmp_path, monkeypatch, capsys):
+    columns, vocabulary = pairs
+    records = records_of(columns.sources, columns.targets)
+    flags = Train(vocabulary_size=500, cache_dir=tmp_path)
+    assert data.build_vocabulary(flags, records, {"files": "a"}) == vocabulary
+    assert "The vocabulary is learnt" not in capsys.readouterr().out
+    monkeypatch.setattr(data, "SAMPLE", 150)
+    monkeypatch.setattr(data.sentences, "__defaults__", (150,))
+    sampled = data.build_vocabulary(flags, records, {"files": "b"})
+    assert "The vocabulary is learnt from 150 of 300 pairs." in capsys.readouterr().out
+    assert len(sampled) == 500
+    assert sampled != vocabulary
+    other = data.build_vocabulary(replace(flags, seed=1), records, {"files": "b"})
+    assert other != sampled
 
 
-def test_shift_right_and_weights():
-    answers = np.array([[4, 5, END, PAD], [6, END, PAD, PAD]], np.int32)
-    before = [[START, 4, 5, PAD], [START, 6, PAD, PAD]]
-    np.testing.assert_array_equal(data.shift_right(answers), before)
-    weights = data.token_weights(answers)
-    np.testing.assert_allclose(weights.mean(), 1)
-    np.testing.assert_array_equal(weights > 0, answers != PAD)
+# The cache.
 
 
-def test_word_dropout_spares_specials():
-    tokens = np.array([[START, 7, 8, END, PAD]] * 400)
-    rng = np.random.default_rng(0)
-    found = data.drop_words(tokens, 0.25, rng)
-    np.testing.assert_array_equal(found[:, [0, 3, 4]], tokens[:, [0, 3, 4]])
-    assert 0.2 < (found[:, 1:3] == UNKNOWN).mean() < 0.3
-    np.testing.assert_array_equal(data.drop_words(tokens, 0.0, rng), tokens)
+def write_pairs(folder, count=40):
+    for split, start in (("train", 0), ("dev", 1000), ("test", 2000)):
+        lines = [f"Line {start + i} of {count}" for i in range(count)]
+        (folder / f"{split}.en").write_text("\n".join(lines) + "\n")
+        (folder / f"{split}.de").write_text("\n".join(lines).replace("of", "von") + "\n")
+    return folder
+
+
+def test_data_are_read_anew_only_where_they_changed(tmp_path, monkeypatch):
+    folder = write_pairs(tmp_path)
+    flags = Train(dataset="pairs", data_dir=folder, vocabulary_size=320, cache_dir=folder / "cache")
+
+    def store(flags):
+        key, records = data.data_key(flags), data.read_split(flags, "train")
+        vocabulary = data.build_vocabulary(flags, records, key)
+        return data.encode_split(flags, "train", records, vocabulary, key)
+
+    first = store(flags)
+    assert len(first) == 40
+    with monkeypatch.context() as patch:
+        patch.setattr(data, "longest_pieces", None)
+        patch.setattr(data, "learn_vocabulary", None)
+        again = store(replace(flags, seed=1, max_length=5, subword_dropout=0.5))
+    assert again.digest == first.digest
+    assert len(store(replace(flags, limit=7))) == 7
+    write_pairs(tmp_path, count=41)
+    changed = store(flags)
+    assert len(changed) == 41
+    assert changed.digest != first.digest
+
+
+def test_vocabulary_is_read_twice_and_not_held():
+    passes = []
+
+    def read():
+        passes.append(len(passes))
+        return iter(["ab ab ab", "ab ab"] * 3)
+
+    assert "▁ab" in learn_vocabulary(read, 300)
+    assert passes == [0, 1]

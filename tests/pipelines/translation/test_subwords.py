@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from datasets.translation import read
-from pipelines.translation.data import longest_pieces, split_words
+from pipelines.translation.data import longest_pieces
 from pipelines.translation.subwords import (
     BYTES,
     SPECIAL,
@@ -16,6 +15,7 @@ from pipelines.translation.subwords import (
     numbered_pieces,
     piece_bytes,
 )
+from tests.datasets.translation.records import read
 
 ODD = [
     "",
@@ -38,7 +38,7 @@ def texts():
 
 @pytest.fixture(scope="module")
 def vocabulary(texts):
-    return learn_vocabulary(texts, 500)
+    return learn_vocabulary(lambda: texts, 500)
 
 
 @pytest.fixture(scope="module")
@@ -70,11 +70,11 @@ def test_vocabulary_has_specials_bytes_characters_and_words(vocabulary, texts):
     assert len(vocabulary) == len(set(vocabulary)) == 500
     assert tuple(vocabulary[: len(SPECIAL) + 256]) == SPECIAL + BYTES
     assert {"▁", "a", "7", "▁Januar"} <= set(vocabulary)
-    assert learn_vocabulary(texts, 500) == vocabulary
+    assert learn_vocabulary(lambda: iter(texts), 500) == vocabulary
 
 
 def test_rare_characters_are_left_to_bytes():
-    found = learn_vocabulary(["ab ab ab ž", "ab ž"], 300)
+    found = learn_vocabulary(lambda: ["ab ab ab ž", "ab ž"], 300)
     assert "a" in found
     assert "ž" not in found
 
@@ -82,7 +82,7 @@ def test_rare_characters_are_left_to_bytes():
 @pytest.mark.parametrize("size", [0, 260, 280])
 def test_vocabulary_must_have_room(texts, size):
     with pytest.raises(ValueError, match=f"`vocabulary_size` must be above .* Got {size}"):
-        learn_vocabulary(texts, size)
+        learn_vocabulary(lambda: texts, size)
 
 
 def test_graph_equals_the_library_and_python(subwords, vocabulary, texts):
@@ -91,7 +91,7 @@ def test_graph_equals_the_library_and_python(subwords, vocabulary, texts):
     found = graph_tokens(subwords, given)
     assert found == [library_tokens(tokenizer, vocabulary, text) for text in given]
     numbers = numbered_pieces(vocabulary)
-    words = split_words(given, subwords)
+    words = subwords.words(tf.constant(given)).to_list()
     assert found == [
         [t for word in row for t in longest_pieces(word, numbers, 99)] for row in words
     ]
@@ -143,7 +143,7 @@ def test_equals_the_library_on_the_whole_of_multi30k(real_data, language):
         read("multi30k", split, real_data / "multi30k", target=language)
         for split in ("train", "dev", "test")
     ]
-    vocabulary = learn_vocabulary([*splits[0].sources, *splits[0].targets], 8000)
+    vocabulary = learn_vocabulary(lambda: [*splits[0].sources, *splits[0].targets], 8000)
     tokenizer, subwords = library_tokenizer(vocabulary), Subwords(vocabulary)
     texts = [text for pairs in splits for text in (*pairs.sources, *pairs.targets)]
     encode = tf.function(

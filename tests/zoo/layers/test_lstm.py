@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from zoo.layers import LSTM, LSTMCell, lstm
+from zoo.layers import LSTM, LSTMCell, lstm_loop
 
 BATCH, TIME, INPUT, UNITS = 3, 6, 4, 5
 MASK = np.array([[1, 1, 1, 1, 1, 1], [1, 0, 1, 1, 0, 0], [0, 1, 1, 0, 1, 0]], bool)
@@ -51,7 +51,7 @@ def test_equals_the_equations(problem, way, use_bias, mask, monkeypatch):
     x, h, C, rng = problem
     way = dict(way)
     if way.pop("large", False):  # as if the weights were too many for a product for each gate
-        monkeypatch.setattr(lstm, "SMALL", 0)
+        monkeypatch.setattr(lstm_loop, "SMALL", 0)
     layer = LSTM(
         UNITS, use_bias=use_bias, return_sequences=True, return_state=True, dtype="float64", **way
     )

@@ -1,9 +1,9 @@
-"""Run by test_char_lm.py under another Keras backend: the model's answers and a step there.
+"""Run by test_char_lm.py under another Keras backend: the model's answers and a training there.
 
 KERAS_BACKEND=jax python char_lm_other_backend.py problem.npz answers.npz
 
-The problem has the model's config as JSON, tokens, targets and the weights in their order; the
-answers have logits, a greedy text, and the loss and the carried state of a training step.
+The problem has the model's config as JSON, tokens, begins, targets and the weights in their order;
+the answers have logits, a greedy text, and the losses and the carried state of two passes.
 """
 
 import json
@@ -24,7 +24,9 @@ def main(problem_path: str, answers_path: str) -> None:
     text, _ = model.write(model.start(2), 6, seed=0, temperature=0.0)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.SGD(0.1), loss)
-    losses = [float(model.train_on_batch(problem["tokens"], problem["targets"])) for _ in range(2)]
+    inputs = {name: problem[name] for name in ("tokens", "begins")}
+    options = {"batch_size": model.batch_size, "epochs": 2, "shuffle": False, "verbose": 0}
+    losses = model.fit(inputs, problem["targets"], **options).history["loss"]
     carried = keras.ops.convert_to_numpy(model.carried[0])
     text = keras.ops.convert_to_numpy(text)
     np.savez(answers_path, logits=logits, text=text, losses=losses, carried=carried)

@@ -1,6 +1,5 @@
-"""The classifier and the language model against their equations in NumPy, and what padding does."""
+"""The classifier against its equations in NumPy, and what padding does."""
 
-import json
 import os
 import subprocess
 import sys
@@ -11,8 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from zoo.models.reader import CELLS, PAD, Reader, reverse_words
-from zoo.models.sentiment import POOLINGS, LanguageModel, SentimentClassifier
+from zoo.layers.lecture_layer import CELLS
+from zoo.layers.word_encoder import PAD
+from zoo.models.sentiment import POOLINGS, SentimentClassifier
 
 WORDS, UNITS, WIDTH = 11, 4, 3
 TOKENS = np.array([[4, 5, 6, 7, 8], [9, 10, 4, 0, 0], [3, 0, 0, 0, 0]], np.int32)
@@ -104,12 +104,6 @@ def test_equals_the_equations_without_a_constant_and_in_one_direction():
 # Padding and order.
 
 
-def test_reverse_words_turns_each_row_within_its_own_length():
-    tokens = np.array([[4, 5, 6, 0], [7, 0, 0, 0], [0, 0, 0, 0], [1, 2, 3, 4]], np.int32)
-    found = reverse_words(tokens)
-    np.testing.assert_array_equal(found, [[6, 5, 4, 0], [7, 0, 0, 0], [0] * 4, [4, 3, 2, 1]])
-
-
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_padded_batch_equals_each_text_alone(cell, pooling):
@@ -146,39 +140,6 @@ def test_gradient_is_finite_with_padding_and_empty_rows():
         assert np.isfinite(tf.convert_to_tensor(gradient)).all()
 
 
-def test_gate_offsets_stand_in_the_constants_row():
-    rows = {
-        offsets: build_fresh(gate_offsets=offsets).reader.stacks[0][0].cell.kernel.numpy()[-1]
-        for offsets in (True, False)
-    }
-    wanted = np.repeat([1.0, -1.0, 0.0, 0.0], UNITS)
-    np.testing.assert_array_equal(rows[True], wanted)
-    np.testing.assert_array_equal(rows[False], 0 * wanted)
-
-
-def build_fresh(**options):
-    model = SentimentClassifier(WORDS, units=UNITS, embedding_units=WIDTH, **options)
-    model.build((None, None))
-    return model
-
-
-def test_simple_rnn_starts_as_identity():
-    cell = build_fresh(cell="simple_rnn").reader.stacks[1][0].cell
-    np.testing.assert_array_equal(cell.recurrent_kernel, np.eye(UNITS))
-
-
-def test_embedding_dropout_drops_a_word_wherever_it_stands():
-    reader = Reader(WORDS, UNITS, WIDTH, bidirectional=True, embedding_dropout=0.5)
-    reader.build((None, None))
-    dropped = []
-    for _ in range(40):
-        kept = np.asarray(reader._kept_words(True))
-        assert set(np.unique(kept)) <= {0.0, 2.0}
-        dropped.append(kept == 0)
-    assert 0.4 < np.mean(dropped) < 0.6
-    assert reader._kept_words(False) is None
-
-
 def test_dropout_acts_in_training_alone():
     rates = ("embedding_dropout", "input_dropout", "output_dropout", "dropout")
     plain = build()(TOKENS)
@@ -186,71 +147,6 @@ def test_dropout_acts_in_training_alone():
         model = build(**{rate: 0.5})
         np.testing.assert_allclose(model(TOKENS), plain, rtol=1e-6)
         assert np.abs(model(TOKENS, training=True) - plain).max() > 1e-3, rate
-
-
-# The language model.
-
-
-def language_model():
-    model = LanguageModel(build().reader)
-    model.build(None)
-    rng = np.random.default_rng(7)
-    for weight in model.trainable_weights:
-        weight.assign(rng.normal(scale=0.7, size=weight.shape))
-    return model
-
-
-def test_language_model_equals_its_equation_in_both_directions():
-    model = language_model()
-    found = np.asarray(model({"tokens": TOKENS}))
-    assert found.shape == (3, 2, 4)
-    E = model.reader.embedding.embeddings.numpy().astype("float64")
-    words = TOKENS[0]
-    for index, (name, read) in enumerate((("forwards", words), ("backwards", words[::-1]))):
-        h = numpy_states(model, read, name, layers=1)
-        queries = np.hstack([h, np.ones((5, 1))]) @ model.projections[index].kernel.numpy()
-        scores = queries @ E.T
-        log_probs = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
-        expected = [log_probs[t, read[t + 1]] for t in range(4)]
-        np.testing.assert_allclose(found[0, index], expected, rtol=1e-4, atol=1e-5)
-
-
-def test_all_words_as_candidates_give_the_exact_sum():
-    model = language_model()
-    inputs = {"tokens": TOKENS, "candidates": np.arange(WORDS, dtype=np.int32)}
-    estimated = model({**inputs, "log_chances": np.zeros(WORDS, np.float32)})
-    np.testing.assert_allclose(estimated, model({"tokens": TOKENS}), rtol=1e-4, atol=1e-5)
-
-
-def test_sum_over_candidates_is_right_on_average():
-    """1 / p has the estimated sum above its line: its mean over all equally likely candidates."""
-    model = language_model()
-    exact = np.asarray(model({"tokens": TOKENS}), "float64")
-    inverses = []
-    for first in range(WORDS):
-        for second in range(first):
-            found = model(
-                {
-                    "tokens": TOKENS,
-                    "candidates": np.array([first, second], np.int32),
-                    "log_chances": np.full(2, np.log(2 / WORDS), np.float32),
-                }
-            )
-            inverses.append(np.exp(-np.asarray(found, "float64")))
-    places = np.broadcast_to(TOKENS[:, None, 1:] != PAD, exact.shape)
-    np.testing.assert_allclose(np.mean(inverses, axis=0)[places], np.exp(-exact)[places], rtol=1e-3)
-
-
-def test_language_model_learns_what_follows_what():
-    keras.utils.set_random_seed(1)
-    model = LanguageModel(Reader(WORDS, 12, 8))
-    model.build(None)
-    model.compile(keras.optimizers.Adam(0.03), lambda y, p: -p, jit_compile=False)
-    tokens = np.array([[2, 3, 4, 5], [6, 7, 8, 9]], np.int32)
-    nothing = np.zeros((2, 2, 3), np.float32)
-    losses = [float(model.train_on_batch({"tokens": tokens}, nothing)) for _ in range(80)]
-    assert losses[0] > 2
-    assert losses[-1] < 0.3
 
 
 # Learning, saving, other backends.
@@ -269,14 +165,6 @@ def test_learns_which_word_came_first(cell):
     model.compile(keras.optimizers.Adam(0.02, clipnorm=1.0), loss, jit_compile=False)
     losses = (float(model.train_on_batch(tokens, labels)) for _ in range(120))
     assert any(loss < 0.1 for loss in losses)
-
-
-def test_config_round_trip():
-    model = build("attention+last", cell="lstm_tanh", layers=2, dropout=0.2)
-    again = SentimentClassifier.from_config(json.loads(json.dumps(model.get_config())))
-    again.build((None, None))
-    again.set_weights(model.get_weights())
-    np.testing.assert_allclose(again(TOKENS), model(TOKENS), rtol=1e-6)
 
 
 def test_runs_in_a_graph_of_any_size():

@@ -11,8 +11,6 @@ import keras
 import numpy as np
 import pytest
 
-from zoo.models.recurrent_layer import CELLS
-from zoo.models.sentence_encoder import SentenceEncoder
 from zoo.models.translator import Translator
 
 BATCH, SOURCE, TIME = 3, 6, 5
@@ -199,16 +197,6 @@ def test_dropout_is_the_same_at_all_steps_and_of_training_alone():
     assert np.abs(model(inputs, training=True) - model(inputs, training=True)).max() > 1e-3
 
 
-@some_kinds
-def test_config_gives_the_same_model(inputs, kind):
-    model = build(kind)
-    again = Translator.from_config(model.get_config())
-    again.build()
-    assert [w.shape for w in again.weights] == [w.shape for w in model.weights]
-    again.set_weights(model.get_weights())
-    np.testing.assert_allclose(again(inputs), model(inputs), rtol=1e-6, atol=1e-6)
-
-
 @pytest.mark.parametrize("kind", ["additive", "none"])
 def test_learns_to_turn_sentences_round(kind):
     keras.utils.set_random_seed(1)
@@ -227,19 +215,6 @@ def test_learns_to_turn_sentences_round(kind):
     np.testing.assert_array_equal(found.tokens[:, 0, :4], [[6, 5, 4, 0], [4, 6, 0, 0]])
 
 
-def test_encoder_as_in_its_example():
-    """Cells that sum their inputs: x = 1, 2, 4 and one place of padding."""
-    encoder = SentenceEncoder(1, cell="simple_rnn")
-    encoder.build((None, None, 1))
-    for layer in encoder.pairs[0]:
-        layer.cell.kernel.assign([[1.0], [0.0]])  # of x, and of the constant
-        layer.cell.recurrent_kernel.assign([[1.0]])
-    x = np.array([[[1.0], [2.0], [4.0], [9.0]]])
-    cells, ends = encoder(x, mask=np.array([[True, True, True, False]]))
-    np.testing.assert_array_equal(np.asarray(cells)[0, :3], [[1, 7], [3, 6], [7, 4]])
-    np.testing.assert_array_equal(ends, [[7, 7]])
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -255,12 +230,9 @@ def test_arguments_are_checked(options, message):
         Translator(WORDS, **options)
 
 
-def test_unknown_cell_or_search_is_named(inputs):
-    with pytest.raises(ValueError, match=r"`cell` must be one of .* Got 'gru'"):
-        SentenceEncoder(3, cell="gru")
+def test_an_unknown_search_is_named(inputs):
     with pytest.raises(ValueError, match=r"`method` must be one of .* Got 'beams'"):
         build().translate(inputs["source"], method="beams", **RULES)
-    assert set(CELLS) == {"lstm", "lstm_tanh", "simple_rnn"}
 
 
 OTHER = """
