@@ -1,6 +1,7 @@
 """`python -m pipelines.<task> <verb> [flags]`: parses, and calls the verb."""
 
 import difflib
+import gc
 import itertools
 import os
 import sys
@@ -64,6 +65,9 @@ def guarded(work: Callable[[], None], stopped: str) -> int:
     except KeyboardInterrupt:
         print(f"\n{stopped}", file=sys.stderr)
         return 130
+    finally:
+        # Batches that nobody took: as the interpreter ends, JAX's reader of them would hang.
+        gc.collect()
     return 0
 
 

@@ -9,6 +9,7 @@ import zipfile
 import zlib
 from codecs import IncrementalDecoder, getincrementaldecoder
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -106,7 +107,7 @@ def decoded(pieces: Iterable[bytes], encoding: str, where: object) -> Iterator[s
     decoder = _decoder(encoding)
     lines = io.IncrementalNewlineDecoder(decoder, translate=True)
     fed, started = 0, False
-    for raw, final in _with_end(pieces):
+    for raw, final in chain(((piece, False) for piece in pieces), [(b"", True)]):
         waiting = len(decoder.getstate()[0])  # bytes of the letter that the piece before began
         try:
             text = lines.decode(raw, final)
@@ -121,12 +122,6 @@ def decoded(pieces: Iterable[bytes], encoding: str, where: object) -> Iterator[s
         if text:
             yield text if started else text.removeprefix("\ufeff")
             started = True
-
-
-def _with_end(pieces: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
-    for piece in pieces:
-        yield piece, False
-    yield b"", True
 
 
 def _decoder(encoding: str) -> IncrementalDecoder:

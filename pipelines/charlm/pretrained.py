@@ -33,7 +33,7 @@ def source(flags: Train) -> Path | None:
             f"`pretrained` must name a run that was trained. Got {flags.pretrained!r}: "
             f"no checkpoint in {run}."
         )
-    runs.check_version(run, runs.read_json(run / "state.json"))
+    runs.check_version(run)
     _check_same_model(flags, run)
     return run
 

@@ -52,7 +52,7 @@ def read_run(run: Path, text: str) -> Reading:
             f"`run` must be the folder of a run with a checkpoint of one of {TASKS}, "
             f"runs/<task>/<name>. Got {run}."
         )
-    runs.check_version(run, runs.read_json(run / "state.json"))
+    runs.check_version(run)
     config = runs.read_json(run / "config.json")
     if config.get("cell") not in ("lstm", "lstm_tanh"):
         raise ValueError(f"`run` must have an LSTM, which has gates. Got {config.get('cell')!r}.")

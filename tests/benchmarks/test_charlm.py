@@ -11,4 +11,5 @@ def test_contenders_run_and_the_table_gives_characters_a_second(monkeypatch):
     assert list(runs)[::2] == ["zoo, no XLA", "keras.layers.LSTM, no XLA"]
     runs["zoo, no XLA"]()
     runs["keras.layers.LSTM, no XLA"]()
+    assert 0 < charlm.input_seconds(batch=2, time=4, batches=3) < 1
     assert "| a | 500.0 | 40 |" in charlm.table({"a": 0.5}, 20)

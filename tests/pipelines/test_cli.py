@@ -1,6 +1,9 @@
 """The command line: verbs, flags, presets, and errors that a person can act on."""
 
+import importlib.util
+import os
 import runpy
+import subprocess
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -208,3 +211,42 @@ def test_captioning_unknown_dataset_lists_the_known(called, capsys):
     assert caught.value.code == 2
     assert "flickr8k" in capsys.readouterr().err
     assert called == {}
+
+
+FAILS = """
+import sys, time
+import keras, numpy as np, tensorflow as tf
+from pipelines import cli, epochs
+
+class Broken(keras.Model):
+    def call(self, x):
+        raise ValueError("broken")
+
+def read(step):
+    time.sleep(0.3)
+    return np.zeros((4, 3), "float32"), np.zeros((4, 1), "float32")
+
+def work():
+    model = Broken()
+    model.compile("sgd", "mse")
+    spec = (tf.TensorSpec([4, 3], tf.float32), tf.TensorSpec([4, 1], tf.float32))
+    model.fit(epochs.generated(read, range(9), spec), steps_per_epoch=9, shuffle=False)
+
+sys.exit(cli.guarded(work, "Stopped."))
+"""
+
+
+@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
+def test_a_training_that_fails_on_jax_ends():
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run(
+        [sys.executable, "-c", FAILS],
+        cwd=Path(__file__).parents[2],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "broken" in done.stderr

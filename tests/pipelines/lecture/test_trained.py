@@ -107,7 +107,7 @@ def test_what_is_no_such_run_is_refused(tmp_path):
         read_run(folder, "a")
     folder = tmp_path / "sentiment" / "old"
     write_run(folder, WORDS, {"cell": "lstm"})
-    runs.write_json(folder / "state.json", {"best": []})
+    runs.write_json(folder / "state.json", {"epochs_done": 1, "best": []})
     with pytest.raises(ValueError, match=r"Got one of version 0.1"):
         read_run(folder, "a")
     folder = tmp_path / "sentiment" / "empty"
