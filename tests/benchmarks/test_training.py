@@ -68,7 +68,9 @@ def test_processes_alternate_and_the_table_has_medians_and_their_ratio(monkeypat
     rates = training.compare(case, trees, None, rounds=3, epochs=3)
     assert asked == [(tree, f"round-{n}") for n in range(3) for tree in ("old", "new")]
     assert rates == {"before": [6, 3, 12], "after": [12, 6, 6]}
-    assert training.row(case, rates) == "| sentiment demo | 6.0 | 6.0 | 1.00 | 0.50 to 2.00 |"
+    assert (
+        training.row(case, rates) == "| sentiment demo | 6.0 | 6.0 | 1.00 | 0.50 to 2.00 | 1.00 |"
+    )
 
 
 def test_one_epoch_is_too_few(tmp_path):
