@@ -86,7 +86,7 @@ def label_names(dataset: str, data_dir: Path | str | None = None, **options) -> 
 
 
 def raw_files(dataset: str, data_dir: Path | str | None = None) -> list[Path]:
-    """The files, or folders of files, that a source reads: what a digest of the data is made of."""
+    """The files, or folders of files, that a source reads, for a digest of the data."""
     if dataset == "csv":
         return list(csv_file.files(data_dir).values())
     return imdb.files(data_dir) if dataset == "imdb" else []

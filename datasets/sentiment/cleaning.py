@@ -35,7 +35,7 @@ def clean(text: str) -> str:
 
         clean("Bad.<br /><br />It&#39;s &quot;art&quot;\\n")  ->  'Bad. It's "art"'
 
-    The exported graph does the same to what it is asked: `tf.strings.regex_replace` with each
+    The exported graph does the same to its texts: `tf.strings.regex_replace` with each
     pair of `CLEANING` in turn. So clean with that list alone, and change the list, not this.
     """
     for pattern, replacement in _COMPILED:

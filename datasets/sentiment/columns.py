@@ -30,7 +30,7 @@ def find_columns(
     label_column: str | int | None,
     header: bool | None,
 ) -> Columns:
-    """The columns as named, or found: by their names, else by what stands in them.
+    """The columns as named, or found: by their names, else by their contents.
 
     The text is the column with the longest fields on average, the label the one with the fewest
     values, two or more. The first row is a header if it has a column's name (a named one, or a

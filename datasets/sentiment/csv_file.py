@@ -60,7 +60,7 @@ class Layout(NamedTuple):
 
 
 class Survey(NamedTuple):
-    """What one pass over a file learns, about the rows that can be used.
+    """The results of one pass over a file, about the rows that can be used.
 
     labels: `<int32>[rows]`, indices into `values`.
     values: the labels, in the order in which they were met.
@@ -82,12 +82,11 @@ def read(split: str, data_dir: Path | str | None, **options) -> Reviews:
     Labels may be any strings, two or more; their order is the alphabet's, or that of numbers if all
     are integers. Ids are "reviews.csv:12": the line.
 
-    The file is read one row at a time: now, to learn what must be known of the whole, and again for
-    the texts.
+    The file is read one row at a time: now, to survey the whole, and again for the texts.
 
-    What cannot be read is left out, counted and told in one log message at WARNING level, once for
-    each file: rows with too few or too many fields or not in the file's quoting, broken letters, no
-    label (these are broken; more than 1 in 20 is an error), and texts that are empty.
+    Broken and empty rows are left out, counted and told in one log message at WARNING level, once
+    for each file: rows with too few or too many fields or not in the file's quoting, broken
+    letters, no label (these are broken; more than 1 in 20 is an error), and texts that are empty.
 
     Args:
       **options: see `Options`.
@@ -190,7 +189,7 @@ def _numbered(survey: Survey, chosen: np.ndarray, names: tuple[str, ...], where:
 
 
 def _survey(path: Path, options: Options) -> Survey:
-    """What must be known of the whole file; read (and complained of) once for each state of it."""
+    """The survey of a file; made, and its faults told, once for each state of it."""
     stat = path.stat()
     return _new_survey(path, (stat.st_mtime_ns, stat.st_size), options)
 

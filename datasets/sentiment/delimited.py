@@ -153,7 +153,7 @@ def _long_fields():
 def find_layout(
     text: str, whole: bool = True, delimiter: str | None = None, quoting: str | None = None
 ) -> tuple[str, str]:
-    """`(delimiter, quoting)`, each as named or found: what leaves the fewest lines unread.
+    """`(delimiter, quoting)`, each as named or found: they leave the fewest lines unread.
 
     `text` is a file's head; where it is not the whole, its last row is cut off and does not count.
 

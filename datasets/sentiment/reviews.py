@@ -1,4 +1,4 @@
-"""What every source of reviews gives: labels, their names, and the texts one at a time."""
+"""Reviews as every source gives them: labels, their names, and the texts one at a time."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

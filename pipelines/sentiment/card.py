@@ -20,8 +20,8 @@ A text in, a label and a score out. {model}
 `contributions: float32[batch, time]`, `label`, `score` |
 
 `score` is P(positive) where the labels are negative and positive, else P(label);
-`assets/about.json` lists the labels in the order of `probabilities`. `contributions` says what
-the log-odds of the score's label lose, in nats, when that word becomes the unknown word.
+`assets/about.json` lists the labels in the order of `probabilities`. `contributions` are
+the losses of the log-odds of the score's label, in nats, when that word becomes the unknown word.
 
 A text is read up to {max_length} words and signs{cut}. A text without words gets the label "" and
 score 0, bytes that are not UTF-8 become signs, and neither touches the others of its batch.
@@ -61,7 +61,7 @@ CUTS = {
 
 
 def model_card(flags: Train, measured: Mapping[str, Any]) -> str:
-    """Markdown: what the model is, made of what, how well it does, and what it cannot do.
+    """Markdown: the model, its data, its metrics and its limits.
 
     Args:
         flags: of the run.

@@ -26,7 +26,7 @@ RULES = (
     (r"</?[A-Za-z][^<>]{0,200}>", " "),  # tags other than breaks, which are gone by now
     (r"[“”„«»]|''", '"'),
     (r"[’‘ʼ´`]", "'"),
-    # What only changes how the sign before it looks: an emoji of any colour is the same word.
+    # Signs that change the looks of the sign before alone: an emoji of any colour is one word.
     (r"[\x{FE00}-\x{FE0F}\x{1F3FB}-\x{1F3FF}\x{200B}-\x{200F}\x{2060}\x{AD}]", ""),
     (r"[\p{Z}\p{Cc}]+", " "),
     # Faces made of signs, before the signs are split.

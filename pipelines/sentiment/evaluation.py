@@ -90,7 +90,7 @@ def evaluate(model, flags: Evaluate) -> Evaluation:
 
 
 def about_model(model) -> dict[str, Any]:
-    """What the export wrote about itself: labels, temperature, data set and its options."""
+    """The export's own description: labels, temperature, data set and its options."""
     return json.loads(tf.io.read_file(model.about.asset_path).numpy())
 
 
@@ -145,7 +145,7 @@ def _answer(model, texts: Sequence[bytes]) -> np.ndarray:
 
 
 def explain(model, texts: Sequence[bytes]) -> list[tuple[list[str], np.ndarray]]:
-    """Words of each text as the model read them, and what each contributed."""
+    """Words of each text as the model read them, and the contribution of each."""
     answer = model.signatures["words"](text=tf.constant(texts, tf.string))
     explained = []
     for row, values in zip(answer["words"].numpy(), answer["contributions"].numpy(), strict=True):

@@ -1,4 +1,4 @@
-"""What a sentiment run is made of, and the presets that were measured."""
+"""The flags of a sentiment run, and the presets that were measured."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -57,7 +57,7 @@ class Train(Table, TrainFlags):
     min_count: Positive = 1  # occurrences
     """Words seen less often become the unknown word, too."""
     pairs: Count = 0
-    """Pairs of neighbouring words, those that tell most about the label, read beside the words."""
+    """Pairs of neighbouring words that tell most about the label, read beside the words."""
     pair_units: Positive = 16
     """Size of their embeddings."""
     max_length: Annotated[int, Bound(lambda length: length >= 4, "at least 4")] = 80  # words, signs

@@ -1,4 +1,4 @@
-"""What probabilities `<float>[texts, classes]` are worth, given the true labels `<int>[texts]`."""
+"""Metrics of probabilities `<float>[texts, classes]` against true labels `<int>[texts]`."""
 
 import numpy as np
 
@@ -98,7 +98,7 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
 
 def with_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """softmax(log p / T): what probabilities become under a further temperature T."""
+    """softmax(log p / T): the probabilities under a further temperature T."""
     return np.exp(log_softmax(np.log(np.maximum(probabilities, 1e-30)) / temperature))
 
 

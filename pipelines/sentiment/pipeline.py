@@ -37,7 +37,7 @@ def classifier(flags: Train, words: int, classes: int) -> SentimentClassifier:
     """The model of a run, not yet built.
 
     Raises:
-        ValueError: a flag is not what the model takes.
+        ValueError: the model does not take a flag's value.
     """
     arguments = arguments_of(
         SentimentClassifier, flags, vocabulary_size=words, classes=classes, name="sentiment"
@@ -83,7 +83,7 @@ def check(flags: Train) -> None:
     """Makes the model of the flags, and leaves it, before any data are read.
 
     Raises:
-        ValueError: a flag is not what the model takes.
+        ValueError: the model does not take a flag's value.
     """
     classifier(flags, flags.vocabulary_size, classes=2)
 
@@ -191,10 +191,10 @@ def _lines_of(file) -> Iterator[str]:
 
 
 def heat_line(words: Sequence[str], contributions: np.ndarray, colours: bool) -> str:
-    """The words on a line, coloured by what they contributed, or with the numbers in brackets.
+    """The words on a line, coloured by their contributions, or with the numbers in brackets.
 
-    "not[-1.2] bad[+2.1] at all": what moved the log-odds by less than a tenth of the strongest
-    word is left plain.
+    "not[-1.2] bad[+2.1] at all": a word that moved the log-odds by less than a tenth of the
+    strongest is left plain.
     """
     strongest = float(np.abs(contributions).max(initial=0.0))
     shown = []

@@ -110,9 +110,9 @@ def sentiment_export(
         probabilities `<float32>[batch, classes]`. The score is P(positive) where the labels are
         negative and positive, else P(label).
     words: text -> words `<string>[batch, time]` as the model read them ("" after the last),
-        contributions `<float32>[batch, time]`, label and score. A contribution is what the log-odds
-        of the score's label lose, in nats, when the word becomes the unknown word: worked out, not
-        estimated, by one more reading of the text for each word.
+        contributions `<float32>[batch, time]`, label and score. A contribution is the loss of
+        the log-odds of the score's label, in nats, when the word becomes the unknown word: worked
+        out, not estimated, by one more reading of the text for each word.
 
     A text without words (an empty one) gets the label "", score 0, probabilities 0, and does not
     touch the others.
