@@ -18,7 +18,7 @@ import tensorflow as tf
 import tyro
 
 from benchmarks.timing import give, interleaved_medians, machine
-from datasets.translation import read
+from datasets.translation import load
 from pipelines.exporting import load_saved_model
 
 WAYS = {
@@ -50,9 +50,9 @@ def measure(
     """
     signatures = load_saved_model(model)[0].signatures
     names = {side: value.numpy().decode() for side, value in signatures["languages"]().items()}
-    pairs = read(dataset, "test", data_dir, **names)
-    rows = np.linspace(0, len(pairs.sources) - 1, sentences).astype(int)
-    text = [pairs.sources[row] for row in rows]
+    records = load(dataset, "test", data_dir, **names).as_numpy_iterator()
+    text = [record["source"].decode() for record in records]
+    text = [text[row] for row in np.linspace(0, len(text) - 1, sentences).astype(int)]
     columns = {}
     for batch in batches:
         runs = calls(signatures, text, batch)
