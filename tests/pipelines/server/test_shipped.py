@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import itertools
 import json
 import os
 import re
@@ -80,7 +81,10 @@ def _resident(pid):
 
 
 def test_memory_is_bounded_over_ten_thousand_requests(served):
-    """Right and wrong ones, of several sizes, over several connections."""
+    """Right and wrong ones, of several sizes, over several connections.
+
+    A leak grows in every stretch; caches and the heap's arenas grow in some, and then no more.
+    """
     url, process = served
     good = [{"instances": [f"{'so good ' * n}{n}."]} for n in (1, 20, 100)]
     bad = [{"instances": [1]}, {"inputs": {"x": ["a"]}}, {"instances": ["a" * 100_000, None]}]
@@ -102,8 +106,9 @@ def test_memory_is_bounded_over_ten_thousand_requests(served):
             list(pool.map(ask, [requests // 4] * 4))
         return _resident(process.pid)
 
-    before = crowd(1000)
-    assert crowd(10_000) - before < 50e6
+    sizes = [crowd(2500) for _ in range(5)]
+    growths = [after - before for before, after in itertools.pairwise(sizes)]
+    assert min(growths) < 5e6
 
 
 def test_the_readme_asks_every_model():
