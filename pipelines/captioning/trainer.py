@@ -13,10 +13,10 @@ from pipelines.captioning.image_inputs import BATCH, ImageInputs
 from pipelines.captioning.metrics import caption_metrics
 from pipelines.captioning.self_critical import SelfCritical
 from pipelines.epochs import Batches, bucket_limits, dataset, draws
-from pipelines.losses import SmoothedCrossentropy
 from pipelines.schedules import WarmupCosine
 from pipelines.store import FILLER, Store, padded
 from zoo.encoders import learn
+from zoo.losses import SmoothedCrossentropy
 from zoo.models.captioner import Captioner
 
 LIKELIHOOD, FINE_TUNING, SELF_CRITICAL = "likelihood", "fine-tuning", "self-critical"

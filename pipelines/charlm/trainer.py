@@ -14,9 +14,9 @@ from pipelines.charlm.data import Vocabulary
 from pipelines.charlm.flags import Train
 from pipelines.charlm.streams import Streams
 from pipelines.epochs import generated
-from pipelines.losses import SmoothedCrossentropy
 from pipelines.schedules import WarmupCosine
 from pipelines.store import Store
+from zoo.losses import SmoothedCrossentropy
 from zoo.models.char_lm import CharLM
 
 TEMPERATURES = (0.5, 0.8, 1.0)

@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from pipelines import training
 from pipelines.epochs import Batches, bucket_limits, dataset, draws
-from pipelines.losses import SmoothedCrossentropy
 from pipelines.schedules import WarmupCosine
 from pipelines.store import FILLER, Store, padded
 from pipelines.translation.data import SIDES
@@ -17,6 +16,7 @@ from pipelines.translation.flags import Train
 from pipelines.translation.metrics import bleu
 from pipelines.translation.subword_dropout import SubwordDropout
 from pipelines.translation.subwords import END, PAD, START, UNKNOWN, Subwords
+from zoo.losses import SmoothedCrossentropy
 from zoo.models.translator import Translator
 
 CLIP = 1.0  # norm of a gradient

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from pipelines.losses import SmoothedCrossentropy
 from pipelines.schedules import WarmupCosine
+from zoo.losses import SmoothedCrossentropy
 
 
 def log_softmax(z):

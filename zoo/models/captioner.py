@@ -8,13 +8,13 @@ from zoo.decoding import beam_search, greedy, sample
 from zoo.layers.attention import Attention, attention_layer
 from zoo.layers.attention_decoder import AttentionDecoder
 from zoo.layers.lecture_layer import CELLS
-from zoo.model import Model
+from zoo.model import VocabularyModel
 
 ATTENTIONS = ("additive", "none")
 
 
 @keras.saving.register_keras_serializable(package="unfold")
-class Captioner(Model):
+class Captioner(VocabularyModel):
     """Image features -> words, by two recurrent layers with attention between them.
 
         v_j  = norm(W_v a_j + p_j)              cells: the encoder's a_j, and where j is
@@ -32,7 +32,8 @@ class Captioner(Model):
         tokens: `<int32>[batch, captions, time]`: the words before each answer, start token first;
             several captions of one image share the work on the image. 0 is padding (after the
             words, so that no mask is needed in the loop: the loss leaves padding out).
-    Returns logits `<float32>[batch, captions, time, vocabulary_size]`.
+    Returns logits `<float32>[batch, captions, time, vocabulary_size]`; in training, see
+    `VocabularyModel`.
 
     Args:
         vocabulary_size: words, with padding 0, start, end and unknown among them.
@@ -104,18 +105,24 @@ class Captioner(Model):
 
     # Teacher forcing: all time steps at once.
 
-    def call(self, inputs, training=False):
-        logits, _ = self.logits_and_attention(inputs, training)
-        return logits
+    def readout_rows(self, inputs, training=False):
+        return self._rows_and_attention(inputs, training)[0]
 
-    def logits_and_attention(self, inputs, training=False):
+    def readout_weights(self):
+        return self.embedding.embeddings, None
+
+    def logits_and_attention(self, inputs):
         """Logits as `call` and weights `<float32>[batch, captions, time, cells]` or None."""
+        rows, weights = self._rows_and_attention(inputs, training=False)
+        return self.logits(rows), weights
+
+    def _rows_and_attention(self, inputs, training):
         memory = self.read_image(inputs, training)
         words = self._drop(self._embed(inputs["tokens"]), training)
         hidden, context, weights = self.decoder(
             words, memory, self.begin(memory), training=training
         )
-        return self._logits(hidden, context, training), weights
+        return self._rows(hidden, context, training), weights
 
     def read_image(self, inputs, training=False):
         """The image as the decoder reads it: a dict of cells, keys and the image as a whole."""
@@ -150,7 +157,7 @@ class Captioner(Model):
         state is `begin`'s, `[batch, beams, units]` each; memory is shared by an image's beams.
         """
         hidden, context, _, state = self.decoder.step(self._embed(tokens), state, memory)
-        return self._logits(hidden, context, training=False), state
+        return self.logits(self._rows(hidden, context, training=False)), state
 
     def caption(self, inputs, *, method: str = "beam", samples: int = 1, **options):
         """Free-running words for images: `zoo.decoding.Decoded`.
@@ -183,11 +190,9 @@ class Captioner(Model):
     def _drop(self, values, training):
         return self.dropout(values, training=training)
 
-    def _logits(self, hidden, context, training):
+    def _rows(self, hidden, context, training):
         joined = ops.concatenate([hidden, context], axis=-1)
-        readout = self._drop(self.readout(self._drop(joined, training)), training)
-        embeddings = ops.cast(self.embedding.embeddings, readout.dtype)
-        return ops.cast(ops.matmul(readout, ops.transpose(embeddings)), "float32")
+        return self._drop(self.readout(self._drop(joined, training)), training)
 
     # Config: written out, as an encoder is no plain value, which Keras would record by itself.
 

@@ -11,14 +11,14 @@ from zoo.decoding import sample_text
 from zoo.layers.constant_feature import ConstantFeature
 from zoo.layers.lecture_layer import CELLS, STATES, lecture_layer
 from zoo.layers.reparametrised_rnn import ReparametrisedRNN
-from zoo.model import Model
+from zoo.model import VocabularyModel
 
 Tensor = Any
 GAIN, CENTER = 4.0, 0.2  # for the lecture's sigmoid candidate: see `ReparametrisedRNN`
 
 
 @keras.saving.register_keras_serializable(package="unfold")
-class CharLM(Model):
+class CharLM(VocabularyModel):
     """Characters -> logits of the next character, at every step.
 
         x_t  = E w_t                              embedding; or one-hot, E = I
@@ -40,7 +40,7 @@ class CharLM(Model):
     the batch before ended, unless it begins; the gradient stops at the batch's first step
     (truncated backpropagation through time, Williams and Peng 1990). Outside training all rows
     start from a state of zeros.
-    Returns logits `<float32>[batch, time, vocabulary_size]`.
+    Returns logits `<float32>[batch, time, vocabulary_size]`; in training, see `VocabularyModel`.
 
     Args:
         vocabulary_size: symbols, the unknown one among them.
@@ -129,23 +129,26 @@ class CharLM(Model):
 
     # Over a sequence.
 
-    def call(self, inputs, training=False):
+    def readout_rows(self, inputs, training=False):
         tokens, begins = inputs, None
         if isinstance(inputs, dict):
             tokens, begins = inputs["tokens"], ops.expand_dims(inputs["begins"], 1)
             first = ops.where(begins, ops.zeros_like(tokens[:, :1]), tokens[:, :1])
             tokens = ops.concatenate([first, tokens[:, 1:]], axis=1)
         if not training:
-            return self.unroll(tokens, self.initial_states(ops.shape(tokens)[0]))[0]
+            return self._unroll(tokens, self.initial_states(ops.shape(tokens)[0]))[0]
         states = [ops.convert_to_tensor(state) for state in self.carried]
         if begins is not None:
             states = [ops.where(begins, ops.zeros_like(state), state) for state in states]
-        logits, states = self.unroll(tokens, states, training=True)
+        rows, states = self._unroll(tokens, states, training=True)
         for variable, state in zip(self.carried, states, strict=True):
             variable.assign(ops.stop_gradient(ops.cast(state, variable.dtype)))
-        return logits
+        return rows
 
-    def unroll(self, tokens, states, keep=None, fixed=None, training=False):
+    def readout_weights(self):
+        return ops.transpose(self.readout.kernel), None
+
+    def unroll(self, tokens, states, keep=None, fixed=None):
         """Reads tokens on from a state.
 
         Args:
@@ -158,6 +161,10 @@ class CharLM(Model):
             logits `<float32>[batch, time, vocabulary_size]` of the symbol after each token, and
             the states after the last.
         """
+        rows, states = self._unroll(tokens, states, keep, fixed)
+        return self.logits(rows), states
+
+    def _unroll(self, tokens, states, keep=None, fixed=None, training=False):
         x = self.drop_input(self._embed(tokens), training=training)
         each, after = self.states_each, []
         for index, layer in enumerate(self.recurrences):
@@ -166,17 +173,17 @@ class CharLM(Model):
             h, own = layer(self._with_constant(x), own, keep, given, training=training)
             after += own
             x = self.drop(self._norm(index, h), training=training)
-        return self._readout(x), after
+        return self._with_constant(x), after
 
     def next_logits(self, states):
         """Logits `<float32>[batch, vocabulary_size]` of the symbol that follows on a state."""
         last = len(self.recurrences) - 1
         h = ops.expand_dims(states[self.states_each * last], 1)
-        return self._readout(self._norm(last, h))[:, 0]
+        return self.logits(self._with_constant(self._norm(last, h)))[:, 0]
 
     def step(self, tokens, states, fixed=None):
         """One symbol on: tokens `<int32>[batch]` -> the states after it."""
-        return self.unroll(ops.expand_dims(tokens, 1), states, fixed=fixed)[1]
+        return self._unroll(ops.expand_dims(tokens, 1), states, fixed=fixed)[1]
 
     def lecture_weights(self) -> list[tuple[Tensor, Tensor]]:
         """The lecture's W of each layer, for [x, 1] and for h: see `ReparametrisedRNN`."""
@@ -240,6 +247,3 @@ class CharLM(Model):
 
     def _norm(self, index, h):
         return self.norms[index](h) if self.norms else h
-
-    def _readout(self, x):
-        return ops.cast(self.readout(self._with_constant(x)), "float32")

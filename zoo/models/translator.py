@@ -9,14 +9,14 @@ from zoo.layers.attention import ATTENTIONS, Attention, attention_layer
 from zoo.layers.attention_decoder import AttentionDecoder
 from zoo.layers.lecture_layer import CELLS, STATES
 from zoo.layers.sentence_encoder import SentenceEncoder
-from zoo.model import Model
+from zoo.model import VocabularyModel
 
 PAD = 0
 FAR_BELOW = -1e4  # below every h, and finite in 16 bits
 
 
 @keras.saving.register_keras_serializable(package="unfold")
-class Translator(Model):
+class Translator(VocabularyModel):
     """Tokens of one language -> tokens of another.
 
         m_j  = [h→_j, h←_j]                    encoder: LSTMs over [x_j, 1], forwards and backwards
@@ -42,7 +42,7 @@ class Translator(Model):
             right. A padded batch and each sentence alone give the same.
         tokens: `<int32>[batch, time]`, the words before each answer, start token first. 0 is
             padding, on the right, so that no mask is needed: the loss leaves padding out.
-    Returns logits `<float32>[batch, time, vocabulary_size]`.
+    Returns logits `<float32>[batch, time, vocabulary_size]`; in training, see `VocabularyModel`.
 
     Args:
         vocabulary_size: tokens of both languages together, padding 0 among them.
@@ -121,20 +121,26 @@ class Translator(Model):
 
     # Teacher forcing: all time steps at once.
 
-    def call(self, inputs, training=False):
-        logits, _ = self.logits_and_attention(inputs, training)
-        return logits
+    def readout_rows(self, inputs, training=False):
+        return self._rows_and_attention(inputs, training)[0]
 
-    def logits_and_attention(self, inputs, training=False):
+    def readout_weights(self):
+        return self.embedding.embeddings, self.offsets
+
+    def logits_and_attention(self, inputs):
         """Logits as `call` and weights `<float32>[batch, time, source_time]` or None."""
+        rows, weights = self._rows_and_attention(inputs, training=False)
+        return self.logits(rows), weights
+
+    def _rows_and_attention(self, inputs, training):
         memory = self.read_source(inputs["source"], training)
         words = self._embed(inputs["tokens"], training)
         hidden, context, weights = self.decoder(
             words[:, None], memory, self.begin(memory), training=training
         )
         hidden = self.drop(hidden[:, 0], training=training)
-        logits = self._logits(hidden, context[:, 0], words, training)
-        return logits, None if weights is None else weights[:, 0]
+        rows = self._rows(hidden, context[:, 0], words, training)
+        return rows, None if weights is None else weights[:, 0]
 
     def read_source(self, source, training=False):
         """The sentence as the decoder reads it.
@@ -174,7 +180,7 @@ class Translator(Model):
         """
         words = self._embed(tokens, training=False)
         hidden, context, _, state = self.decoder.step(words, state, memory)
-        return self._logits(hidden, context, words, training=False), state
+        return self.logits(self._rows(hidden, context, words, training=False)), state
 
     def translate(self, source, *, method: str = "beam", samples: int = 1, **options):
         """Free-running words for sentences: `zoo.decoding.Decoded`.
@@ -205,9 +211,6 @@ class Translator(Model):
         words = self.embedding(tokens) * self.embedding_units**0.5
         return self.drop_embeddings(words, training=training)
 
-    def _logits(self, hidden, context, words, training):
-        readout = self.readout(ops.concatenate([hidden, context, words], axis=-1))
-        readout = self.drop(readout, training=training)
-        embeddings = ops.cast(self.embedding.embeddings, readout.dtype)
-        logits = ops.cast(ops.matmul(readout, ops.transpose(embeddings)), "float32")
-        return logits + ops.cast(self.offsets, "float32")
+    def _rows(self, hidden, context, words, training):
+        rows = self.readout(ops.concatenate([hidden, context, words], axis=-1))
+        return self.drop(rows, training=training)

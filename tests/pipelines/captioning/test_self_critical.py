@@ -7,9 +7,9 @@ import tensorflow as tf
 from pipelines.captioning.ciderd import cider_d, document_frequencies, prepare_references
 from pipelines.captioning.data import END, PAD, SPECIAL, START, UNKNOWN, shift_right
 from pipelines.captioning.self_critical import SelfCritical, with_end
-from pipelines.losses import SmoothedCrossentropy
 from pipelines.store import FILLER
 from tests.pipelines.captioning.stores import words_of
+from zoo.losses import SmoothedCrossentropy
 
 VOCABULARY = [*SPECIAL, "a", "red", "dog", "runs", "two", "cats"]
 REFERENCES = [

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from pipelines import training
-from pipelines.losses import SmoothedCrossentropy
 from pipelines.translation import metrics, pipeline
 from pipelines.translation.flags import Train
 from pipelines.translation.subwords import END, PAD, START, UNKNOWN
@@ -19,6 +18,7 @@ from pipelines.translation.trainer import (
 )
 from tests.pipelines.translation.small import demo, encoded, store_of
 from tests.pipelines.verb_checks import check_every_record_counts_once
+from zoo.losses import SmoothedCrossentropy
 
 PAIRS = 103
 PREFIX = 300  # token 300 + i begins both sides of pair i

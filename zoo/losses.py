@@ -1,4 +1,4 @@
-"""The loss that several tasks train with."""
+"""The loss of every model with a vocabulary, from logits."""
 
 import keras
 from keras import ops
