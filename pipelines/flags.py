@@ -88,8 +88,9 @@ class TrainFlags:
     """Best epochs to keep; the mean of their weights is used where it validates better."""
     callback: tuple[str, ...] = ()
     """Keras callbacks that listen to the training, each `module:Class`."""
-    mixed_precision: bool = False
-    """Compute in 16 bits where the device is faster at it (GPU: float16, CPU: bfloat16)."""
+    precision: Literal["auto", "float32", "mixed"] = "float32"
+    """Compute in 32 bits; in 16 (`mixed`; GPU: float16, CPU: bfloat16); or in 16 where a probe of a
+    few seconds finds that faster on this machine (`auto`)."""
     strategy: Literal["none", "data_parallel"] = "none"
     """Over how many devices: one, or all that JAX has, in all processes (KERAS_BACKEND=jax)."""
 

@@ -8,6 +8,7 @@ other line is passed on.
 import contextlib
 import importlib.abc
 import importlib.machinery
+import logging
 import os
 import sys
 import tempfile
@@ -20,7 +21,9 @@ CHATTER = (
     "This TensorFlow binary is optimized to use",
     "To enable the following instructions",
 )
-# The same of a machine that has no NVIDIA device, where it is no error that none is used.
+# Of a SavedModel with a gradient of its own, whether or not anybody asks for the gradient.
+GRADIENTS = "with ops with unsaved custom gradients"
+# Of a machine that has no NVIDIA device, where it is no error that none is used.
 WITHOUT_NVIDIA = ("Could not find cuda drivers", "failed call to cuInit", "cuda_platform.cc")
 
 
@@ -80,6 +83,11 @@ def held_back_errors() -> Iterator[list[str]]:
             os.close(kept)
             file.seek(0)
             lines += file.read().decode(errors="replace").splitlines()
+
+
+def leave_out(pattern: str) -> None:
+    """Keeps absl's lines that have `pattern` in them from being written."""
+    logging.getLogger("absl").addFilter(lambda record: pattern not in record.getMessage())
 
 
 def has_nvidia() -> bool:

@@ -14,7 +14,8 @@ import keras
 from pipelines import distribution, exporting, report, runs, training
 from pipelines.contract import Evaluation, Pipeline
 from pipelines.flags import EvaluateFlags, ExportFlags, PredictFlags, TrainFlags, check_bounds
-from pipelines.machine import machine, peak_memory, set_precision
+from pipelines.machine import machine, peak_memory
+from pipelines.precision import policy_of
 from pipelines.server import launch
 
 PATHS = ("data_dir", "runs_dir", "cache_dir")  # flags that say where things lie on one machine
@@ -40,8 +41,8 @@ def train(pipeline: Pipeline, flags: TrainFlags) -> None:
             print(json.dumps(runs.read_json(run / "metrics.json"), indent=2))
             return
         started = time.monotonic()
+        keras.config.set_dtype_policy(policy_of(flags, run))
         keras.utils.set_random_seed(flags.seed)
-        set_precision(flags.mixed_precision)
         progress = training.fit(pipeline.trainer(flags, run), run, flags.callback)
         if keras.backend.backend() != "tensorflow":
             print(
@@ -219,6 +220,9 @@ def from_json(pipeline: Pipeline, values: Mapping[str, Any]) -> TrainFlags:
         ValueError: the file holds a flag that there is no more, and that did something; names it.
     """
     flag_type = pipeline.train_flags
+    values = dict(values)
+    if "mixed_precision" in values:  # of 0.1
+        values["precision"] = "mixed" if values.pop("mixed_precision") else "float32"
     names = {field.name for field in dataclasses.fields(flag_type)}
     former = {name for name, off in pipeline.former_flags.items() if values.get(name) == off}
     unknown = sorted(set(values) - names - former)

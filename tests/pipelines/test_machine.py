@@ -38,6 +38,21 @@ def test_standard_error_is_empty_where_no_gpu_ever_was():
     assert done.stdout.endswith(f"shape=(), dtype=int32) {on}\n")
 
 
+@pytest.mark.skipif(quiet_import.has_nvidia(), reason="an NVIDIA driver has more to say")
+def test_standard_error_is_empty_where_a_model_answers():
+    code = "from pipelines.cli import main; from pipelines.sentiment.pipeline import PIPELINE; "
+    done = run(code + "main(PIPELINE, ['predict', 'Good.'])")
+    assert done.stdout.startswith("positive")
+    assert done.stderr == ""
+
+
+def test_overview_names_tasks_models_and_the_machine():
+    done = run("import runpy; runpy.run_module('pipelines', run_name='__main__')")
+    for part in ("captioning ", "lecture ", "translation_en_de ", machine.processor()):
+        assert part in done.stdout
+    assert done.stderr == ""
+
+
 def test_errors_still_show():
     code = (
         "import pipelines, tensorflow as tf, sys; "
