@@ -5,8 +5,8 @@ import gc
 import itertools
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import tyro
 
@@ -15,28 +15,62 @@ if TYPE_CHECKING:
 
 
 def main(pipeline: "Pipeline", arguments: Sequence[str] | None = None) -> int:
-    """Runs one verb of a pipeline; returns the exit status.
-
-    Wrong input ends with a message and status 2, without a traceback.
-    """
+    """Runs one verb of a pipeline; returns the exit status."""
     from pipelines import verbs
 
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
-    program = f"python -m pipelines.{pipeline.name}"
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print(_usage(pipeline, program))
-        return 0 if arguments else 2
-    verb, *rest = arguments
-    flag_types = pipeline.flags()
-    if verb not in flag_types:
-        return unknown("verb", verb, flag_types)
-
-    def work():
-        flags = parse(flag_types[verb], rest, f"{program} {verb}", pipeline.presets(verb))
+    def run(verb, flags):
         getattr(verbs, verb)(pipeline, flags)
 
-    hint = " The same command goes on from the last checkpoint." if verb == "train" else ""
-    return guarded(work, f"Stopped.{hint}")
+    return run_one(
+        "verb",
+        pipeline.flags(),
+        run,
+        arguments,
+        program=f"python -m pipelines.{pipeline.name}",
+        summary=pipeline.summary,
+        stopped={"train": "Stopped. The same command goes on from the last checkpoint."},
+        presets=pipeline.presets,
+    )
+
+
+def run_one(
+    kind: str,
+    flag_types: Mapping[str, type],
+    run: Callable[[str, Any], None],
+    arguments: Sequence[str] | None,
+    *,
+    program: str,
+    summary: str,
+    stopped: Mapping[str, str],
+    presets: Callable[[str], dict] | None = None,
+) -> int:
+    """Runs what the first argument names with the flags that the others give; the exit status.
+
+    Wrong input ends with a message and status 2, without a traceback.
+
+    Args:
+        kind: of the names: "verb", or "lesson".
+        flag_types: name -> dataclass of its flags.
+        run: (name, flags) -> None.
+        arguments: None: the command line's.
+        program: the command, for messages.
+        summary: a line on the program, for its help.
+        stopped: name -> what to say after Ctrl-C.
+        presets: name -> flags by data set.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_usage(kind, flag_types, program, summary))
+        return 0 if arguments else 2
+    name, *rest = arguments
+    if name not in flag_types:
+        return unknown(kind, name, flag_types)
+
+    def work():
+        by_dataset = presets(name) if presets else {}
+        run(name, parse(flag_types[name], rest, f"{program} {name}", by_dataset))
+
+    return guarded(work, stopped.get(name, "Stopped."))
 
 
 def unknown(argument: str, value: str, names: Iterable[str]) -> int:
@@ -97,10 +131,10 @@ def _dataset(arguments: Sequence[str]) -> str | None:
     return found
 
 
-def _usage(pipeline: "Pipeline", program: str) -> str:
-    lines = [pipeline.summary, "", f"usage: {program} <verb> [flags]", ""]
+def _usage(kind: str, flag_types: Mapping[str, type], program: str, summary: str) -> str:
+    lines = [summary, "", f"usage: {program} <{kind}> [flags]", ""]
     lines += [
-        f"  {verb:<10}{(flags.__doc__ or '').strip().splitlines()[0]}"
-        for verb, flags in pipeline.flags().items()
+        f"  {name:<12}{(flags.__doc__ or '').strip().splitlines()[0]}"
+        for name, flags in flag_types.items()
     ]
-    return "\n".join([*lines, "", f"{program} <verb> --help lists the verb's flags."])
+    return "\n".join([*lines, "", f"{program} <{kind}> --help lists the {kind}'s flags."])

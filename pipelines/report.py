@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image, ImageOps
 
@@ -28,17 +29,20 @@ from pipelines.runs import write_atomically
 
 IMAGE_SIZE = 320  # pixels of the longer side of an embedded image; wider than a card, sharp enough
 
-_INK = "#010203"  # drawn in this colour, then replaced by the page's own: light and dark both read
-_TRAINING, _VALIDATION = "#3b7dd8", "#e07b39"
-_PLOT_STYLE = {
+INK = "#010203"  # drawn in this colour, then replaced by the page's own: light and dark both read
+COLORS = ("#3b7dd8", "#e07b39", "#2e9d63", "#9b59b6", "#c0392b", "#8a8d91")  # of lines
+PLOT_STYLE = {
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "report",  # the same figure is the same file
     "font.size": 9,
+    "legend.fontsize": 8,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
     "axes.spines.top": False,
     "axes.spines.right": False,
     "legend.frameon": False,
     **dict.fromkeys(
-        ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), _INK
+        ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK
     ),
 }
 
@@ -91,7 +95,7 @@ def write_report(path: Path, title: str, sections: Iterable[Section]) -> None:
     sections = list(sections)
     body = "\n".join(
         f"<section>\n<h2>{escape(section.heading)}</h2>\n"
-        + "\n".join(map(_block, section.blocks))
+        + "\n".join(map(block, section.blocks))
         + "\n</section>"
         for section in sections
     )
@@ -105,6 +109,11 @@ def write_report(path: Path, title: str, sections: Iterable[Section]) -> None:
     # Bytes of a user's file may have reached a string as lone surrogates: shown as "?".
     data = page.encode("utf-8", errors="replace")
     write_atomically(Path(path), lambda file: file.write(data))
+
+
+def block(content: str) -> Html:
+    """`Html` as it is, and a plain string as a paragraph."""
+    return content if isinstance(content, Html) else Html(f"<p>{escape(content)}</p>")
 
 
 def escape(value: Any) -> Html:
@@ -136,11 +145,11 @@ def metrics_table(metrics: Mapping[str, Mapping[str, float]], label: str = "") -
 def figure(drawing: Figure, alt: str) -> Html:
     """A matplotlib figure as inline SVG, its ink in the page's own text colour."""
     buffer = io.StringIO()
-    with matplotlib.rc_context(_PLOT_STYLE):
+    with matplotlib.rc_context(PLOT_STYLE):
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         drawing.savefig(buffer, format="svg", transparent=True, metadata=nothing)
     svg = buffer.getvalue()
-    svg = svg[svg.index("<svg") :].replace(_INK, "currentColor")
+    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
     # HTML knows these names by itself; the attributes would be the file's only outside addresses.
     svg = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", svg)
     return Html(svg.replace("<svg", f'<svg role="img" aria-label="{escape(alt)}"', 1))
@@ -155,7 +164,7 @@ def curves_figure(history: Mapping[str, Sequence[float]]) -> Figure:
     names = list(dict.fromkeys(name.removeprefix("val_") for name in history))
     columns = max(1, min(3, len(names)))
     rows = max(1, math.ceil(len(names) / columns))
-    with matplotlib.rc_context(_PLOT_STYLE):
+    with matplotlib.rc_context(PLOT_STYLE):
         drawing = Figure(figsize=(3.5 * columns, 2.5 * rows), layout="constrained")
         panels = drawing.subplots(rows, columns, squeeze=False).ravel()
         for name, panel in zip(names, panels, strict=False):
@@ -163,6 +172,39 @@ def curves_figure(history: Mapping[str, Sequence[float]]) -> Figure:
         for panel in panels[len(names) :]:
             panel.set_axis_off()
     return drawing
+
+
+def plot_lines(
+    panel: Axes,
+    lines: Mapping[str, Any],
+    x: Sequence[float] | None = None,
+    level: tuple[float, str] | None = None,
+    **axes: Any,
+) -> None:
+    """A line for each entry of `lines`; several runs of one show as their mean and their range.
+
+    Args:
+        panel: to draw in.
+        lines: label -> `<float>[points]`, or `<float>[runs, points]`; a value that is not finite
+            leaves a gap.
+        x: `<float>[points]`; None: 1, 2, ...
+        level: a height drawn as a dashed line, with its name: chance, or a baseline.
+        **axes: of matplotlib's `Axes.set`: title, xlabel, yscale, ...
+    """
+    for color, (label, values) in zip(COLORS, lines.items(), strict=False):
+        runs = np.array(values, np.float64, ndmin=2)
+        runs[~np.isfinite(runs)] = np.nan
+        points = np.arange(1, runs.shape[1] + 1) if x is None else x
+        marker = "o" if len(points) <= 20 else None
+        panel.plot(points, runs.mean(axis=0), color=color, label=label, marker=marker, markersize=3)
+        if len(runs) > 1:
+            panel.fill_between(points, runs.min(axis=0), runs.max(axis=0), color=color, alpha=0.15)
+    if level is not None:
+        panel.axhline(level[0], color=COLORS[-1], linestyle="--", linewidth=1, label=level[1])
+    panel.set(**axes)
+    panel.grid(alpha=0.25, color=INK, linewidth=0.5)
+    if len(panel.get_lines()) > 1:
+        panel.legend()
 
 
 def image(data: bytes, alt: str, size: int = IMAGE_SIZE) -> Html:
@@ -211,10 +253,6 @@ def data_address(data: bytes, media_type: str) -> str:
     return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
 
 
-def _block(block: str) -> str:
-    return block if isinstance(block, Html) else f"<p>{escape(block)}</p>"
-
-
 def _row(tag: str, cells: Sequence[Any], numeric: Sequence[bool]) -> str:
     return f"<tr>{''.join(_cell(tag, *cell) for cell in zip(cells, numeric, strict=True))}</tr>"
 
@@ -234,19 +272,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _curves(panel, name: str, history: Mapping[str, Sequence[float]]) -> None:
-    for key, label, color in (
-        (name, "training", _TRAINING),
-        (f"val_{name}", "validation", _VALIDATION),
-    ):
-        if key in history:
-            values = np.asarray(history[key], np.float64)
-            values = np.where(np.isfinite(values), values, np.nan)
-            marker = "o" if len(values) <= 20 else None
-            epochs = np.arange(1, len(values) + 1)
-            panel.plot(epochs, values, color=color, label=label, marker=marker, markersize=3)
-    panel.set_title(name.replace("_", " "), fontsize=10, loc="left")
-    panel.set_xlabel("epoch")
+    keys = {"training": name, "validation": f"val_{name}"}
+    lines = {label: history[key] for label, key in keys.items() if key in history}
+    plot_lines(panel, lines, title=name.replace("_", " "), xlabel="epoch")
     panel.xaxis.get_major_locator().set_params(integer=True)
-    panel.grid(alpha=0.25, color=_INK, linewidth=0.5)
-    if name in history and f"val_{name}" in history:
-        panel.legend(fontsize=8)

@@ -1,12 +1,11 @@
 """The few lines that all lessons train with."""
 
 import math
+import time
 from collections.abc import Callable
 
 import keras
 import numpy as np
-
-Batch = Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]
 
 
 def classes_loss() -> keras.losses.Loss:
@@ -14,34 +13,43 @@ def classes_loss() -> keras.losses.Loss:
     return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
-def compile_model(model: keras.Model, learning_rate: float, loss, fast: bool = False) -> None:
+def compile_model(model: keras.Model, learning_rate, loss, fast: bool = False) -> None:
     """Adam (Kingma and Ba 2015) with gradients of norm at most 1 (Pascanu et al. 2013).
 
     Args:
         model: built.
-        learning_rate: of Adam.
+        learning_rate: of Adam, or its schedule.
         loss: a Keras loss.
         fast: compile with XLA, which takes some seconds and pays over many steps of time.
     """
-    optimizer = keras.optimizers.Adam(learning_rate, clipnorm=1.0)
-    model.compile(optimizer, loss, jit_compile=fast)
+    model.compile(keras.optimizers.Adam(learning_rate, clipnorm=1.0), loss, jit_compile=fast)
 
 
 def train(
-    model: keras.Model, batch: Batch, steps: int, seed: int, solved: float = 0.0
-) -> list[float]:
-    """Trains on fresh batches, the same for the same seed; returns the loss of each step.
+    model: keras.Model,
+    batch: Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]],
+    steps: int,
+    seed: int,
+    solved: float = 0.0,
+) -> tuple[list[float], float]:
+    """Trains on fresh batches, the same for the same seed.
 
     Training ends sooner where the last ten losses are all below `solved`, and where a loss is not a
     number.
+
+    Returns:
+        The loss of each step, and the median time of a step in milliseconds.
     """
     rng = np.random.default_rng([seed, 1])
-    losses = []
+    losses, times = [], []
     for _ in range(steps):
-        losses.append(float(model.train_on_batch(*batch(rng))))
+        x, y = batch(rng)
+        began = time.perf_counter()
+        losses.append(float(model.train_on_batch(x, y)))
+        times.append(1000 * (time.perf_counter() - began))
         if (max(losses[-10:]) < solved and len(losses) >= 10) or math.isnan(losses[-1]):
             break
-    return losses
+    return losses, float(np.median(times))
 
 
 def predict(model: keras.Model, x: np.ndarray) -> np.ndarray:
@@ -49,6 +57,6 @@ def predict(model: keras.Model, x: np.ndarray) -> np.ndarray:
     return keras.ops.convert_to_numpy(model(x, training=False))
 
 
-def share_right(outputs: np.ndarray, y: np.ndarray) -> float:
+def share_right(y: np.ndarray, outputs: np.ndarray) -> float:
     """Share of right answers, an answer being the largest of `<float>[..., classes]`."""
     return float(np.mean(outputs.argmax(axis=-1) == y))

@@ -1,29 +1,45 @@
 """A lesson and its result: shown, kept, and put into the report of all lessons.
 
+A lesson is a module with `Flags`, whose docstring is its title, and `run`, from flags to a result.
+
 <folder>/
     lessons/<name>.json   flags, findings and numbers of the lesson's last run
     lessons/<name>.html   its section of the report
     report.html           the sections of all lessons run so far, in the lecture's order
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
 
 from pipelines import runs
+from pipelines.flags import Bound, Seed
 from pipelines.machine import machine
-from pipelines.report import Html, Section, escape, table, write_report
+from pipelines.report import Html, Section, block, escape, table, write_report
 
 
 @dataclass(frozen=True)
 class LessonFlags:
     """All lessons, each in its quick form."""
 
-    seed: int = 0
+    seed: Seed = 0
     """Seed of weights and data."""
     folder: Path = Path("runs/lecture")
     """Folder of the report and of each lesson's numbers."""
+
+
+def at_least(least: int) -> Bound:
+    """The bound of a number, or of each number of a tuple, which must hold one."""
+    return Bound(
+        lambda value: np.size(value) > 0 and np.min(value) >= least,
+        f"at least {least}",
+    )
+
+
+Numbers = Annotated[tuple[int, ...], at_least(1)]
 
 
 class Finding(NamedTuple):
@@ -39,8 +55,7 @@ class Finding(NamedTuple):
     holds: bool
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """The result of a lesson.
 
     findings: claims beside measurements.
@@ -52,56 +67,22 @@ class Result:
     findings: Sequence[Finding]
     numbers: Mapping[str, Any]
     blocks: Sequence[str]
-    notes: Sequence[str] = field(default=())
-
-
-class Lesson(NamedTuple):
-    """A lesson by name: a function from its flags to a result."""
-
-    name: str
-    title: str
-    flags: type[LessonFlags]
-    run: Callable[[Any], Result]
-
-
-# Flags.
-
-
-def check_at_least(flags: LessonFlags, **least: float) -> None:
-    """Checks the seed, and flags against their least values (each number of a tuple alone).
-
-    Raises:
-        ValueError: a number is too small, or a tuple is empty.
-    """
-    if flags.seed < 0:
-        raise ValueError(f"`seed` must be at least 0. Got {flags.seed}.")
-    for name, smallest in least.items():
-        value = getattr(flags, name)
-        for number in value if isinstance(value, tuple) else (value,):
-            if not number >= smallest:
-                raise ValueError(f"`{name}` must be at least {smallest}. Got {number}.")
-        if value == ():
-            raise ValueError(f"`{name}` must hold at least one number. Got none.")
-
-
-# Results.
+    notes: Sequence[str] = ()
 
 
 def show(result: Result, seconds: float) -> None:
     """Prints claims and measurements."""
     for claim, measured, holds in result.findings:
-        print(f"  lecture   {claim}")
-        print(f"  measured  {measured}")
-        print(f"            {_verdict(holds)}")
+        print(f"  lecture   {claim}\n  measured  {measured}\n            {_verdict(holds)}")
     for note in result.notes:
         print(f"  note      {note}")
     print(f"  {seconds:.0f} s", flush=True)
 
 
-def write_lesson(lesson: Lesson, flags: LessonFlags, result: Result, seconds: float) -> None:
+def write_lesson(name: str, flags: LessonFlags, result: Result, seconds: float) -> None:
     """Writes the lesson's numbers and its section of the report."""
     record = {
-        "lesson": lesson.name,
+        "lesson": name,
         "flags": runs.flags_to_json(flags),
         "seconds": round(seconds, 1),
         "machine": machine(),
@@ -109,7 +90,7 @@ def write_lesson(lesson: Lesson, flags: LessonFlags, result: Result, seconds: fl
         "notes": list(result.notes),
         "numbers": result.numbers,
     }
-    runs.write_json(flags.folder / "lessons" / f"{lesson.name}.json", record)
+    runs.write_json(flags.folder / "lessons" / f"{name}.json", record)
     rows = [(f.claim, f.measured, _verdict(f.holds)) for f in result.findings]
     blocks = [
         table(["the lecture", "measured", ""], rows),
@@ -117,26 +98,21 @@ def write_lesson(lesson: Lesson, flags: LessonFlags, result: Result, seconds: fl
         *result.blocks,
         Html(f'<p class="missing">{escape(f"{seconds:.0f} s on {machine()}")}</p>'),
     ]
-    text = "\n".join(map(_block, blocks))
-    path = flags.folder / "lessons" / f"{lesson.name}.html"
-    runs.write_atomically(path, lambda file: file.write(text.encode()))
+    section = "\n".join(map(block, blocks)).encode()
+    path = flags.folder / "lessons" / f"{name}.html"
+    runs.write_atomically(path, lambda file: file.write(section))
 
 
-def write_whole(folder: Path, lessons: Iterable[Lesson]) -> Path:
+def write_whole(folder: Path, titles: Mapping[str, str]) -> Path:
     """Puts the report together from the sections of all lessons run so far; returns its path."""
-    sections = []
-    for lesson in lessons:
-        path = folder / "lessons" / f"{lesson.name}.html"
-        if path.exists():
-            heading = f"{lesson.name}: {lesson.title}"
-            sections.append(Section(heading, [Html(path.read_text(encoding="utf-8"))]))
+    sections = [
+        Section(title, [Html(path.read_text(encoding="utf-8"))])
+        for name, title in titles.items()
+        if (path := folder / "lessons" / f"{name}.html").exists()
+    ]
     write_report(folder / "report.html", "The lecture, run", sections)
     return folder / "report.html"
 
 
 def _verdict(holds: bool) -> str:
     return "holds" if holds else "DOES NOT HOLD here"
-
-
-def _block(block: str) -> str:
-    return block if isinstance(block, Html) else f"<p>{escape(block)}</p>"

@@ -10,7 +10,6 @@ Jaitly and Hinton 2015 and of Arjovsky, Shah and Bengio 2016.
 """
 
 import math
-from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -18,24 +17,13 @@ import numpy as np
 from zoo.layers import LSTM, SimpleRNN
 from zoo.layers.constant_feature import ConstantFeature, GateOffsets
 
-
-class Start(NamedTuple):
-    """A cell and how its weights start.
-
-    layer: SimpleRNN or LSTM of the lecture.
-    initialised: whether its weights start made for a long memory; else they start as by default.
-    """
-
-    layer: type
-    initialised: bool
-
-
-STARTS = {
-    "SimpleRNN": Start(SimpleRNN, False),
-    "SimpleRNN, identity": Start(SimpleRNN, True),
-    "LSTM": Start(LSTM, False),
-    "LSTM, gate offsets": Start(LSTM, True),
+STARTS = {  # a cell of the lecture, and how its weights start
+    "SimpleRNN": SimpleRNN,
+    "SimpleRNN, identity": SimpleRNN,
+    "LSTM": LSTM,
+    "LSTM, gate offsets": LSTM,
 }
+RNN, IDENTITY, PLAIN, OFFSETS = STARTS
 
 
 def learning_rate(start: str, span: int) -> float:
@@ -44,7 +32,7 @@ def learning_rate(start: str, span: int) -> float:
     A ReLU recurrence near the identity multiplies a change of W_r over all steps of time, so it
     gets the smaller a rate the more there are; gates are bounded, and need no such care.
     """
-    return 1e-2 if STARTS[start].layer is LSTM else min(1e-3, 0.05 / span)
+    return 1e-2 if STARTS[start] is LSTM else min(1e-3, 0.05 / span)
 
 
 def network(
@@ -66,65 +54,52 @@ def network(
         answers: 1 gives o `<float32>[batch, outputs]`, more `<float32>[batch, answers, outputs]`.
     """
     inputs = keras.Input((None, features))
-    x = ConstantFeature()(inputs) if has_constant(start) else inputs
-    h = recurrent_layer(start, units, span, return_sequences=answers > 1)(x)
-    if answers > 1:
-        h = h[:, -answers:]
-    readout = keras.layers.Dense(outputs, use_bias=False, name="readout")
-    return keras.Model(inputs, readout(h))
-
-
-def has_constant(start: str) -> bool:
-    """Whether the network reads a constant 1 beside x."""
-    return start == "LSTM, gate offsets"
-
-
-def recurrent_layer(start: str, units: int, span: int, **options) -> keras.layers.RNN:
-    """The layer of one of `STARTS`, named "rnn"."""
-    layer, initialised = STARTS[start]
-    if initialised and layer is LSTM:
+    x, options = inputs, {}
+    if start == OFFSETS:
+        x = ConstantFeature()(inputs)
         offset = math.log(max(2, span))
         options["kernel_initializer"] = GateOffsets(forget=offset, input=-offset)
-    elif initialised:
+    elif start == IDENTITY:
         options["recurrent_initializer"] = "identity"
         options["kernel_initializer"] = keras.initializers.RandomNormal(stddev=0.001)
-    return layer(units, name="rnn", **options)
+    h = STARTS[start](units, return_sequences=answers > 1, name="rnn", **options)(x)
+    if answers > 1:
+        h = h[:, -answers:]
+    return keras.Model(inputs, keras.layers.Dense(outputs, use_bias=False)(h))
 
 
-def recall(rng: np.random.Generator, words: int, gap: int, size: int):
-    """x `<float32>[size, 1 + gap + 1, 2 words + 1]`, one-hot, and y `<int>[size]`.
+def recall(rng: np.random.Generator, span: int, size: int, words: int):
+    """x `<float32>[size, 1 + span + 1, 2 words + 1]`, one-hot, and y `<int>[size]`.
 
-    With two words and a gap of 3:  Iran, cloud, sky, cloud, ?  ->  Iran
+    With two words and a span of 3:  Iran, cloud, sky, cloud, ?  ->  Iran
     """
     y = rng.integers(words, size=size)
-    distractors = words + rng.integers(words, size=(size, gap))
+    distractors = words + rng.integers(words, size=(size, span))
     question = np.full((size, 1), 2 * words)
     tokens = np.concatenate([y[:, None], distractors, question], axis=1)
     return np.eye(2 * words + 1, dtype="float32")[tokens], y
 
 
-def adding(rng: np.random.Generator, length: int, size: int):
-    """x `<float32>[size, length, 2]`, (number in 0..1, mark), and y `<float32>[size, 1]`.
+def adding(rng: np.random.Generator, span: int, size: int):
+    """x `<float32>[size, span, 2]`, (number in 0..1, mark), and y `<float32>[size, 1]`.
 
     One number of each half is marked: (.5, 0), (.2, 1), (.9, 0), (.6, 1) -> .8. The answer 1,
     whatever the numbers, has the mean squared error 1/6.
     """
-    numbers = rng.uniform(size=(size, length))
-    marks = np.zeros((size, length))
-    rows, half = np.arange(size), length // 2
-    marks[rows, rng.integers(half, size=size)] = 1
-    marks[rows, rng.integers(half, length, size=size)] = 1
+    numbers = rng.uniform(size=(size, span))
+    halves = (0, span // 2), (span // 2, span)
+    marks = sum(np.eye(span)[rng.integers(*half, size=size)] for half in halves)
     x = np.stack([numbers, marks], axis=-1)
     return x.astype("float32"), (numbers * marks).sum(axis=1, keepdims=True).astype("float32")
 
 
-def copying(rng: np.random.Generator, symbols: int, count: int, gap: int, size: int):
-    """x `<float32>[size, count + gap + count, symbols + 2]` and y `<int>[size, count]`.
+def copying(rng: np.random.Generator, span: int, size: int, symbols: int, count: int):
+    """x `<float32>[size, count + span + count, symbols + 2]` and y `<int>[size, count]`.
 
-    With two symbols, two of them to say and a gap of 2:  a, b, _, _, ?, ?  ->  a, b. Without a
+    With two symbols, two of them to say and a span of 2:  a, b, _, _, ?, ?  ->  a, b. Without a
     memory the best is log(symbols) nats for each.
     """
     y = rng.integers(symbols, size=(size, count))
-    blanks, cue = np.full((size, gap), symbols), np.full((size, count), symbols + 1)
+    blanks, cue = np.full((size, span), symbols), np.full((size, count), symbols + 1)
     tokens = np.concatenate([y, blanks, cue], axis=1)
     return np.eye(symbols + 2, dtype="float32")[tokens], y

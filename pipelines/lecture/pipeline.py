@@ -5,11 +5,11 @@ claims of the lecture beside measurements, the numbers, and pictures. The lectur
 with train and evaluate: `LESSONS` is the table of lessons, in the order of the lecture.
 """
 
-import sys
 import time
 from collections.abc import Sequence
 
-from pipelines.cli import guarded, parse, unknown
+from pipelines.cli import run_one
+from pipelines.flags import check_bounds
 from pipelines.lecture.lesson import LessonFlags, show, write_lesson, write_whole
 from pipelines.lecture.lessons import (
     bptt,
@@ -24,51 +24,49 @@ from pipelines.lecture.lessons import (
 )
 
 LESSONS = {
-    module.LESSON.name: module.LESSON
-    for module in (mlp_vs_rnn, unfold, summing, compare, kinds, bptt, long_term, gates, cells)
+    "mlp_vs_rnn": mlp_vs_rnn,
+    "unfold": unfold,
+    "sum": summing,
+    "compare": compare,
+    "types": kinds,
+    "bptt": bptt,
+    "long_term": long_term,
+    "gates": gates,
+    "cells": cells,
 }
-PROGRAM = "python -m pipelines.lecture"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one lesson, or `all` of them; returns the exit status.
+    """Runs one lesson, or `all` of them; returns the exit status."""
+    flag_types = {name: lesson.Flags for name, lesson in LESSONS.items()} | {"all": LessonFlags}
+    return run_one(
+        "lesson",
+        flag_types,
+        teach,
+        arguments,
+        program="python -m pipelines.lecture",
+        summary=__doc__.partition("\n")[0],
+        stopped=dict.fromkeys(flag_types, "Stopped. The lessons that ended are in the report."),
+    )
 
-    Wrong input ends with a message and status 2, without a traceback.
+
+def teach(name: str, flags: LessonFlags) -> None:
+    """Runs a lesson, or all in turn; the report is put together anew after each.
+
+    Raises:
+        ValueError: a flag is out of its bounds.
     """
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print(_usage())
-        return 0 if arguments else 2
-    name, *rest = arguments
-    names = [*LESSONS, "all"]
-    if name not in names:
-        return unknown("lesson", name, names)
-
-    def work():
-        flag_type = LessonFlags if name == "all" else LESSONS[name].flags
-        flags = parse(flag_type, rest, f"{PROGRAM} {name}", presets={})
-        _teach([name] if name != "all" else list(LESSONS), flags)
-
-    return guarded(work, "Stopped. The lessons that ended are in the report.")
-
-
-def _teach(names: Sequence[str], flags: LessonFlags) -> None:
-    """Runs lessons in turn; the report is put together anew after each."""
-    for name in names:
-        lesson = LESSONS[name]
-        own = flags if len(names) == 1 else lesson.flags(seed=flags.seed, folder=flags.folder)
-        print(f"\n{name}: {lesson.title}", flush=True)
+    check_bounds(flags)
+    titles = {name: f"{name}: {module.Flags.__doc__[:-1]}" for name, module in LESSONS.items()}
+    chosen = {name: flags}
+    if name == "all":
+        chosen = {n: m.Flags(seed=flags.seed, folder=flags.folder) for n, m in LESSONS.items()}
+    for lesson, own in chosen.items():
+        print(f"\n{titles[lesson]}", flush=True)
         started = time.monotonic()
-        result = lesson.run(own)
+        result = LESSONS[lesson].run(own)
         seconds = time.monotonic() - started
         show(result, seconds)
         write_lesson(lesson, own, result, seconds)
-        report = write_whole(flags.folder, LESSONS.values())
+        report = write_whole(flags.folder, titles)
     print(f"\nReport: {report}", flush=True)
-
-
-def _usage() -> str:
-    lines = [__doc__.partition("\n")[0], "", f"usage: {PROGRAM} <lesson> [flags]", ""]
-    lines += [f"  {name:<12}{lesson.title}" for name, lesson in LESSONS.items()]
-    lines += [f"  {'all':<12}all of them, in this order, each in its quick form"]
-    return "\n".join([*lines, "", f"{PROGRAM} <lesson> --help lists the lesson's flags."])

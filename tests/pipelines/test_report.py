@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from pipelines.report import (
@@ -18,6 +19,7 @@ from pipelines.report import (
     figure,
     image,
     metrics_table,
+    plot_lines,
     read_image,
     table,
     write_report,
@@ -207,3 +209,16 @@ def test_a_report_is_written_whole_or_not_at_all(tmp_path):
     write_report(path, "lone surrogate \udcff, é, 犬", [])
     assert "lone surrogate ?, é, 犬" in path.read_text(encoding="utf-8")
     assert [file.name for file in path.parent.iterdir()] == ["report.html"]
+
+
+def test_lines_show_the_mean_of_runs_and_the_level():
+    panel = Figure().subplots()
+    lines = {"two seeds": [[0.0, 1.0], [1.0, 3.0]], "one": [5.0, float("inf")]}
+    plot_lines(panel, lines, x=[1, 2], level=(4.0, "chance"), title="t", yscale="log")
+    drawn = {line.get_label(): line.get_ydata() for line in panel.get_lines()}
+    np.testing.assert_array_equal(drawn["two seeds"], [0.5, 2.0])
+    np.testing.assert_array_equal(drawn["one"], [5, np.nan])
+    np.testing.assert_array_equal(drawn["chance"], [4, 4])
+    assert len(panel.collections) == 1  # the range of the two seeds
+    assert (panel.get_title(), panel.get_yscale()) == ("t", "log")
+    assert [text.get_text() for text in panel.get_legend().get_texts()] == [*lines, "chance"]

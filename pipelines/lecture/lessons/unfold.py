@@ -11,92 +11,87 @@ with W_r(t) the copy of step t.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
+from matplotlib.axes import Axes
 
 from pipelines.lecture import drawing
-from pipelines.lecture.drawing import W_I, W_O, W_R, Step, arrow, box
-from pipelines.lecture.gradients import gradients
-from pipelines.lecture.lesson import Finding, Lesson, LessonFlags, Result, check_at_least
-from pipelines.report import Html, table
+from pipelines.lecture.gradients import gradients, unfolded
+from pipelines.lecture.lesson import Finding, LessonFlags, Numbers, Result
+from pipelines.report import table
 from zoo.layers import SimpleRNN, SimpleRNNCell
 
+BATCH, FEATURES, UNITS = 2, 3, 4
 CLOSE = 1e-12  # relative difference that float64 leaves between two orders of the same sums
 
 
 @dataclass(frozen=True)
 class Flags(LessonFlags):
-    """The RNN unfolded: one set of weights, whatever the number of steps."""
+    """The same weights at all time steps."""
 
-    units: int = 4
-    """Size of h."""
-    features: int = 3
-    """Size of x."""
-    lengths: tuple[int, ...] = (1, 5, 20)
+    lengths: Numbers = (1, 5, 20)
     """Numbers of steps T to unfold over."""
-    batch: int = 2
-    """Sequences."""
 
 
 def run(flags: Flags) -> Result:
     """Unfolds over each T, and holds the unfolded network beside the loop."""
-    check_at_least(flags, units=1, features=1, lengths=1, batch=1)
     keras.utils.set_random_seed(flags.seed)
-    cell = SimpleRNNCell(flags.units, dtype="float64")
-    cell.build((None, flags.features))
-    weights = cell.lecture_weights()
-    rows, copies = [], {}
-    for length in flags.lengths:
-        x = np.random.default_rng([flags.seed, length]).normal(
-            size=(flags.batch, length, flags.features)
-        )
-        loop, unrolled = (through_layer(x, weights, unroll) for unroll in (False, True))
-        copies = through_copies(x, weights)
-        rows.append(_compare(length, loop, unrolled, copies))
-    return _result(flags, rows, copies["copies"])
+    cell = SimpleRNNCell(UNITS, dtype="float64")
+    cell.build((None, FEATURES))
+    inputs = [
+        np.random.default_rng([flags.seed, length]).normal(size=(BATCH, length, FEATURES))
+        for length in flags.lengths
+    ]
+    rows, copies = zip(*(compare(cell, x) for x in inputs), strict=True)
+    entry = copies[-1][:, 0, 0].tolist()
+    header = ["T", "parameters", "unfolded", "outputs differ by", "gradients", "sum of copies"]
+    blocks = [
+        drawing.picture("the RNN folded, and over four steps", (4.6, 2.6), _folded, _unfolded),
+        table(header, [row.values() for row in rows]),
+        f"∂L/∂W_r[0, 0] of each copy, T = {flags.lengths[-1]}:",
+        table(["step", "gradient"], enumerate(entry, start=1)),
+    ]
+    numbers = {"lengths": rows, "copies": {"W_r[0, 0]": entry, "sum": sum(entry)}}
+    return Result(_findings(flags, rows, entry), numbers, blocks)
 
 
-def through_layer(x: np.ndarray, weights: dict[str, np.ndarray], unroll: bool) -> dict[str, Any]:
-    """The layer over x: as a loop, or with its steps unfolded into the graph.
+def compare(cell: SimpleRNNCell, x: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
+    """The loop, the loop unfolded into the graph, and T cells with copies of the weights, over x.
 
     Returns:
-        h of the last step, the gradients of L = ½ Σ h_T² for W_i and W_r, and the number of
+        Sizes and relative differences, and ∂L/∂W_r of each copy `<float64>[T, units, units]`.
+    """
+    loop, size = through_layer(cell, x, unroll=False)
+    unrolled, unrolled_size = through_layer(cell, x, unroll=True)
+    h, of_copies = unfolded(cell, x, half_square)
+    copies = [h, *(of_copies[name].sum(axis=0) for name in ("kernel", "recurrent_kernel"))]
+    output, *gradient = map(_difference, loop, unrolled)
+    output_of_copies, *sums = map(_difference, loop, copies)
+    row = {
+        "T": x.shape[1],
+        "parameters": size,
+        "parameters_unfolded": unrolled_size,
+        "output": max(output, output_of_copies),
+        "gradient": max(gradient),
+        "sum_of_copies": max(sums),
+    }
+    return row, of_copies["recurrent_kernel"]
+
+
+def through_layer(cell: SimpleRNNCell, x: np.ndarray, unroll: bool) -> tuple[list[np.ndarray], int]:
+    """The layer with the cell's weights over x: as a loop, or with its steps unfolded.
+
+    Returns:
+        h of the last step and the gradients of L = ½ Σ h_T² for W_i and W_r; and the number of
         parameters.
     """
-    layer = SimpleRNN(weights["W_r"].shape[0], unroll=unroll, dtype="float64")
+    layer = SimpleRNN(cell.units, unroll=unroll, dtype="float64")
     layer.build(x.shape)
-    layer.cell.set_lecture_weights(weights)
-    variables = [layer.cell.kernel, layer.cell.recurrent_kernel]
-    h, (W_i, W_r) = gradients(lambda: layer(x, training=True), half_square, variables)
-    return {"h": h, "W_i": W_i, "W_r": W_r, "parameters": layer.count_params()}
-
-
-def through_copies(x: np.ndarray, weights: dict[str, np.ndarray]) -> dict[str, Any]:
-    """T cells in a row, each with weights of its own that start equal: the copies made real.
-
-    Returns:
-        h of the last step, the copies' gradients `{"W_i", "W_r"}`, each `<float64>[T, ...]`, and
-        their sums.
-    """
-    cells = []
-    for _ in range(x.shape[1]):
-        cell = SimpleRNNCell(weights["W_r"].shape[0], dtype="float64")
-        cell.build((None, x.shape[2]))
-        cell.set_lecture_weights(weights)
-        cells.append(cell)
-
-    def forward():
-        h = np.zeros((x.shape[0], cells[0].units))
-        for t, cell in enumerate(cells):
-            h, _ = cell(x[:, t], [h])
-        return h
-
-    variables = [w for cell in cells for w in (cell.kernel, cell.recurrent_kernel)]
-    h, of_copies = gradients(forward, half_square, variables)
-    copies = {"W_i": np.stack(of_copies[::2]), "W_r": np.stack(of_copies[1::2])}
-    return {"h": h, "copies": copies, **{name: g.sum(axis=0) for name, g in copies.items()}}
+    layer.set_weights(cell.get_weights())
+    sources = [weight.value for weight in layer.weights]
+    h, of_weights = gradients(lambda: layer(x, training=True), half_square, sources)
+    return [h, *(g.numpy() for g in of_weights)], layer.count_params()
 
 
 def half_square(h):
@@ -104,77 +99,47 @@ def half_square(h):
     return keras.ops.sum(h * h) / 2
 
 
-def _compare(length: int, loop: dict, unrolled: dict, copies: dict) -> dict[str, Any]:
-    return {
-        "T": length,
-        "parameters": loop["parameters"],
-        "parameters_unfolded": unrolled["parameters"],
-        "output": max(_difference(loop["h"], other["h"]) for other in (unrolled, copies)),
-        "gradient": max(_difference(loop[w], unrolled[w]) for w in ("W_i", "W_r")),
-        "sum_of_copies": max(_difference(loop[w], copies[w]) for w in ("W_i", "W_r")),
-    }
-
-
 def _difference(a: np.ndarray, b: np.ndarray) -> float:
     """Largest difference, relative to the largest number of `a`."""
     return float(np.abs(a - b).max() / max(np.abs(a).max(), 1e-30))
 
 
-def _result(flags: Flags, rows: list[dict], copies: dict[str, np.ndarray]) -> Result:
+def _findings(flags: Flags, rows: list[dict], entry: list[float]) -> list[Finding]:
     sizes = {row[name] for row in rows for name in ("parameters", "parameters_unfolded")}
-    worst = {name: max(row[name] for row in rows) for name in rows[0]}
-    lengths = ", ".join(map(str, flags.lengths))
-    entry = copies["W_r"][:, 0, 0]
-    terms = " + ".join(f"{value:.4f}" for value in entry[-5:])
-    terms = terms if len(entry) <= 5 else f"... + {terms}"
-    findings = [
+    output, gradient, copies = (
+        max(row[name] for row in rows) for name in ("output", "gradient", "sum_of_copies")
+    )
+    terms = "... + " * (len(entry) > 5) + " + ".join(f"{value:.4f}" for value in entry[-5:])
+    return [
         Finding(
             "The same weights serve all steps, so their number does not depend on T.",
-            f"{' and '.join(map(str, sorted(sizes)))} parameters for T = {lengths}, loop and "
-            "unfolded.",
+            f"{' and '.join(map(str, sorted(sizes)))} parameters for T = "
+            f"{', '.join(map(str, flags.lengths))}, loop and unfolded.",
             len(sizes) == 1,
         ),
         Finding(
             "The unfolded network computes what the loop computes.",
-            f"Largest relative difference {worst['output']:.1g} in outputs, "
-            f"{worst['gradient']:.1g} in gradients (float64).",
-            max(worst["output"], worst["gradient"]) < CLOSE,
+            f"Largest relative difference {output:.1g} in outputs, {gradient:.1g} in gradients "
+            "(float64).",
+            max(output, gradient) < CLOSE,
         ),
         Finding(
             "The gradient of a shared weight is the sum over its unfolded copies' gradients.",
-            f"First entry of W_r at T = {flags.lengths[-1]}: {terms} = {entry.sum():.4f}. Largest "
-            f"relative difference over all weights and T: {worst['sum_of_copies']:.1g}.",
-            worst["sum_of_copies"] < CLOSE,
+            f"First entry of W_r at T = {flags.lengths[-1]}: {terms} = {sum(entry):.4f}. Largest "
+            f"relative difference over all weights and T: {copies:.1g}.",
+            copies < CLOSE,
         ),
     ]
-    header = ["T", "parameters", "unfolded", "outputs differ by", "gradients", "sum of copies"]
-    blocks = [
-        graph(),
-        table(header, [list(row.values()) for row in rows]),
-        f"∂L/∂W_r[0, 0] of each copy, T = {flags.lengths[-1]}:",
-        table(["step", "gradient"], [(t + 1, float(g)) for t, g in enumerate(entry)]),
-    ]
-    numbers = {"lengths": rows, "copies": {"W_r[0, 0]": entry.tolist(), "sum": float(entry.sum())}}
-    return Result(findings, numbers, blocks)
 
 
-def graph(steps: int = 4) -> Html:
-    """The folded network, with its arrow back to itself, and the same unfolded."""
-    with drawing.panels(1, 2, 4.6, 2.6) as (sketch, axes):
-        folded, unfolded = axes[0]
-        for place, text, color in (((0, 0), "x", W_I), ((0, 2), "o", W_O)):
-            box(folded, place, text, color)
-        box(folded, (0, 1), "h")
-        arrow(folded, (0, 0.21), (0, 0.79), W_I, "W_i")
-        arrow(folded, (0, 1.21), (0, 1.79), W_O, "W_o")
-        arrow(folded, (0.31, 0.88), (0.31, 1.12), W_R, curve=2.2)
-        folded.text(0.75, 1, "W_r", color=W_R, fontsize=8, va="center")
-        drawing.fit_to_drawing(folded, 2)
-        marks = [drawing.subscript(t) for t in range(1, steps + 1)]
-        drawing.sequence(unfolded, [Step(f"x{t}", f"o{t}") for t in marks])
-        folded.set_title("folded", fontsize=10)
-        unfolded.set_title("unfolded: a colour is one weight", fontsize=10)
-    return drawing.picture(sketch, "the RNN folded, and unfolded over four steps")
+def _unfolded(panel: Axes) -> None:
+    steps = [(f"x{t}", f"o{t}") for t in "₁₂₃₄"]
+    drawing.sequence(panel, steps, title="unfolded: a colour is one weight")
 
 
-LESSON = Lesson("unfold", "the same weights at all time steps", Flags, run)
+def _folded(panel: Axes) -> None:
+    """The network with its arrow back to itself."""
+    drawing.sequence(panel, [("x", "o")], title="folded")
+    start, end, back = (0.31, 0.88), (0.31, 1.12), "arc3,rad=2.2"
+    drawing.arrow(panel, start, end, drawing.W_R, connectionstyle=back)
+    panel.text(0.75, 1, "W_r", color=drawing.W_R, fontsize=8, va="center")

@@ -10,7 +10,7 @@ from pipelines.lecture import memory
 
 
 def test_recall_asks_for_the_first_word_after_distractors():
-    x, y = memory.recall(np.random.default_rng(0), words=3, gap=5, size=50)
+    x, y = memory.recall(np.random.default_rng(0), span=5, size=50, words=3)
     tokens = x.argmax(axis=-1)
     assert x.shape == (50, 7, 7)
     np.testing.assert_array_equal(tokens[:, 0], y)
@@ -20,7 +20,7 @@ def test_recall_asks_for_the_first_word_after_distractors():
 
 
 def test_adding_marks_one_number_of_each_half():
-    x, y = memory.adding(np.random.default_rng(0), length=10, size=4000)
+    x, y = memory.adding(np.random.default_rng(0), span=10, size=4000)
     np.testing.assert_array_equal(x[:, :5, 1].sum(axis=1), 1)
     np.testing.assert_array_equal(x[:, 5:, 1].sum(axis=1), 1)
     np.testing.assert_allclose((x[..., 0] * x[..., 1]).sum(axis=1, keepdims=True), y, rtol=1e-5)
@@ -28,7 +28,7 @@ def test_adding_marks_one_number_of_each_half():
 
 
 def test_copying_says_the_symbols_again_after_the_gap():
-    x, y = memory.copying(np.random.default_rng(0), symbols=4, count=3, gap=6, size=5)
+    x, y = memory.copying(np.random.default_rng(0), span=6, size=5, symbols=4, count=3)
     tokens = x.argmax(axis=-1)
     assert x.shape == (5, 12, 6)
     np.testing.assert_array_equal(tokens[:, :3], y)

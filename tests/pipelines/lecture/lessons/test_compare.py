@@ -25,8 +25,3 @@ def test_examples_lead_to_opposite_weights_and_a_recurrence_of_one():
     (first,), (second,) = result.numbers["weights"]["learnt"]["W_i"]
     assert second / first == pytest.approx(-1, abs=0.05)
     assert result.numbers["right"]["learnt"][20] > 0.95
-
-
-def test_a_length_below_one_is_an_error():
-    with pytest.raises(ValueError, match=r"`lengths` must be at least 1. Got -2."):
-        compare.run(compare.Flags(lengths=(-2,)))

@@ -31,7 +31,7 @@ def test_the_gates_shown_are_those_that_the_cell_computes():
     layer = LSTM(3, return_sequences=True)
     x = np.random.default_rng(0).normal(size=(4, 2)).astype("float32")
     layer.build((None, None, 2))
-    values = gates.gate_values(Reading(list("abcd"), x, layer))
+    values = gates.gate_values(Reading(list("abcd"), x, layer, note=""))
     h, C = np.zeros((1, 3), "float32"), np.zeros((1, 3), "float32")
     for t in range(4):
         before = C

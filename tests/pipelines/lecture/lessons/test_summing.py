@@ -1,7 +1,5 @@
 """The RNN that sums: exact by hand for any length, close when learnt."""
 
-import pytest
-
 from pipelines.lecture import linear_rnn
 from pipelines.lecture.lessons import summing
 
@@ -26,10 +24,3 @@ def test_examples_lead_to_the_weights_of_the_lecture():
     assert result.numbers["errors"]["by hand"] == {1: 0, 20: 0}
     first = result.numbers["weights"]["first"]["W_r"][0][0]
     assert abs(first - 1) > 0.05  # it was learnt, not given
-
-
-@pytest.mark.parametrize("name", ["train_length", "lengths", "steps"])
-def test_numbers_below_one_are_errors(name):
-    value = (0,) if name == "lengths" else 0
-    with pytest.raises(ValueError, match=f"`{name}` must be at least 1. Got 0."):
-        summing.run(summing.Flags(**{name: value}))
