@@ -37,6 +37,8 @@ FORBIDDEN_MODULES = {
     "shelve",
     "yaml",
 }
+# Its unpickler refuses all names and most opcodes: tests/zoo/encoders/test_torch_pickle.py.
+ALLOWED = {"zoo/encoders/torch_pickle.py": ["pickle"]}
 
 
 def calls(tree):
@@ -80,7 +82,8 @@ def test_the_walk_sees_what_it_looks_for():
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_no_source_runs_what_it_loads(path):
-    assert list(dangers(path.read_text())) == []
+    name = path.relative_to(ROOT).as_posix()
+    assert list(dangers(path.read_text())) == ALLOWED.get(name, [])
 
 
 # A file that runs code where it is loaded in earnest.

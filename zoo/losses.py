@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from zoo.checks import check_rate
+from zoo.checks import check_rates
 
 
 @keras.saving.register_keras_serializable(package="unfold")
@@ -21,7 +21,7 @@ class SmoothedCrossentropy(keras.losses.Loss):
 
     def __init__(self, smoothing: float = 0.0, name: str = "smoothed_crossentropy", **kwargs):
         super().__init__(name=name, **kwargs)
-        check_rate("smoothing", smoothing)
+        check_rates(smoothing=smoothing)
         self.smoothing = smoothing
 
     def call(self, y_true, y_pred):

@@ -5,13 +5,14 @@ GET  /v1/models/NAME[/versions/N]/metadata     signatures
 POST /v1/models/NAME[/versions/N]:predict      (and :classify, :regress)
 """
 
+import asyncio
 import contextlib
 import json
 import re
-import sys
 import traceback
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 from urllib.parse import unquote
 
 from google.protobuf import json_format
@@ -29,20 +30,13 @@ from pipelines.server.responses import encode, error_body
 from pipelines.server.servable import Servable
 
 MODEL = (
-    "(?i:/v1/models/)(?P<name>[^/:]+)(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
+    "(?i:/v1/models/)(?P<name>[^/:]+)"
+    "(?:/versions/(?P<version>[0-9]{1,18})|/labels/(?P<label>[^/:]+))?"
 )
 LOOK = re.compile(MODEL + "(?P<metadata>/metadata)?")
 CALL = re.compile(MODEL + ":(?P<method>predict|classify|regress)")
-LARGEST_VERSION = 2**63 - 1
 METHODS = "tensorflow/serving/"  # before predict, classify or regress
 SIGNATURES = "signature_def"  # the only field of a model's metadata
-
-
-class Target(NamedTuple):
-    """The model that a path speaks of."""
-
-    name: str
-    version: int | None
 
 
 def build(
@@ -62,30 +56,27 @@ def build(
     return Router(default=Endpoint(models, engine, max_request_bytes), lifespan=lifespan)
 
 
+@dataclass(frozen=True)
 class Endpoint:
     """Answers every path and method; all errors are JSON."""
 
-    def __init__(self, models: Models, engine: Engine, max_request_bytes: int):
-        self._models = models
-        self._engine = engine
-        self._max_request_bytes = max_request_bytes
+    models: Models
+    engine: Engine
+    max_request_bytes: int
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        headers = {}
         try:
             status, body = 200, await self._answer(request)
         except ClientDisconnect:
             return
         except RequestError as error:
             status, body = error.status, error_body(error.message)
-            if status in (429, 503):
-                headers["Retry-After"] = "1"
-        except (
-            Exception
-        ):  # a fault of this server: the log tells it, and other requests are served on
-            traceback.print_exc(file=sys.stderr)
+        # A fault of this server: the log tells it, and other requests are served on.
+        except Exception:
+            traceback.print_exc()
             status, body = 500, error_body("Internal error; the server's log has the details")
+        headers = {"Retry-After": "1"} if status in (429, 503) else {}
         await Response(body, status, headers, "application/json")(scope, receive, send)
 
     async def _answer(self, request: Request) -> bytes:
@@ -93,89 +84,91 @@ class Endpoint:
         if not path.lower().startswith("/v1/"):
             raise RequestError(Code.NOT_FOUND, f"Not Found: {request.method} {path}")
         if request.method == "POST" and (match := CALL.fullmatch(path)):
-            return await self._call(request, match["method"].lower(), self._target(match))
+            return await self._call(request, match["method"], *_target(match))
         if request.method == "GET" and (match := LOOK.fullmatch(path)):
-            target = self._target(match)
-            return self._metadata(target) if match["metadata"] else self._status(target)
+            look = self._metadata if match["metadata"] else self._status
+            return look(*_target(match))
         if request.method == "GET" and path.lower() == "/v1/models":
             raise invalid("Missing model name in request.")
         raise invalid(f"Malformed request: {request.method} {path}")
 
-    def _target(self, match: re.Match) -> Target:
-        if match["label"] is not None:
-            raise invalid(f"Unrecognized servable version label: {unquote(match['label'])}")
-        version = match["version"]
-        if version is not None and (len(version) > 19 or int(version) > LARGEST_VERSION):
-            raise invalid(f"Failed to convert version: {version[:40]} to numeric.")
-        return Target(unquote(match["name"]), version if version is None else int(version))
+    def _status(self, name: str, number: int | None) -> bytes:
+        return _to_json(status_message(self.models, name, number))
 
-    def _status(self, target: Target) -> bytes:
-        return _to_json(status_message(self._models, *target))
-
-    def _metadata(self, target: Target) -> bytes:
-        with self._models.use(*target) as version:
-            spec = {"name": target.name, "signature_name": "", "version": str(version.number)}
+    def _metadata(self, name: str, number: int | None) -> bytes:
+        with self.models.use(name, number) as version:
+            spec = {"name": name, "signature_name": "", "version": str(version.number)}
             signatures = json.loads(_to_json(version.servable.definitions))
         return json.dumps({"model_spec": spec, "metadata": {SIGNATURES: signatures}}).encode()
 
-    async def _call(self, request: Request, method: str, target: Target) -> bytes:
-        async with self._engine.admit():
-            with self._models.use(*target) as version:
+    async def _call(self, request: Request, method: str, name: str, number: int | None) -> bytes:
+        async with self.engine.admit():
+            with self.models.use(name, number) as version:
                 body = await self._body(request)
-                if method != "predict":
-                    await self._engine.read(_refuse, version.servable, method, body)
-                name, rows, inputs = await self._engine.read(_decode, version.servable, body)
-                outputs = await self._engine.predict(version.servable, name, inputs)
-                return await self._engine.read(encode, outputs, rows)
+                servable = version.servable
+                # Off the event loop: a request is read, and joins a batch, while others compute.
+                signature, rows, inputs = await asyncio.to_thread(_decode, servable, method, body)
+                outputs = await self.engine.predict(servable, signature, inputs)
+                return await asyncio.to_thread(encode, outputs, rows)
 
     async def _body(self, request: Request) -> bytes:
         """The whole body; too large a body is refused before the rest of it is read."""
-        most = self._max_request_bytes
-        message = f"The body must be of at most {most} bytes"
+        message = f"The body must be of at most {self.max_request_bytes} bytes"
         too_large = RequestError(Code.INVALID_ARGUMENT, message, status=413)
-        if int(request.headers.get("content-length", 0)) > most:
+        if int(request.headers.get("content-length", 0)) > self.max_request_bytes:
             raise too_large
         body = bytearray()
         async for part in request.stream():
             body += part
-            if len(body) > most:
+            if len(body) > self.max_request_bytes:
                 raise too_large
         return bytes(body)
 
 
 def status_message(
-    models: Models, name: str, version: int | None
+    models: Models, name: str, number: int | None
 ) -> get_model_status_pb2.GetModelStatusResponse:
     """The states of a model's versions.
 
     Raises:
         RequestError: there is no such model or version.
     """
-    answer = get_model_status_pb2.GetModelStatusResponse()
-    for entry in models.status(name, version):
-        code, message = (error.code, error.message) if (error := entry.error) else (Code.OK, "")
-        status = {"error_code": code, "error_message": message}
-        answer.model_version_status.add(version=entry.number, state=entry.state, status=status)
-    return answer
+    versions = [
+        {
+            "version": version.number,
+            "state": version.state,
+            "status": {"error_code": version.code, "error_message": version.message},
+        }
+        for version in models.status(name, number)
+    ]
+    return get_model_status_pb2.GetModelStatusResponse(model_version_status=versions)
 
 
-def _decode(servable: Servable, body: bytes):
+def _target(match: re.Match) -> tuple[str, int | None]:
+    """The name and the version of the model that a path speaks of."""
+    if match["label"]:
+        raise invalid(f"Unrecognized servable version label: {unquote(match['label'])}")
+    return unquote(match["name"]), int(match["version"]) if match["version"] else None
+
+
+def _decode(servable: Servable, method: str, body: bytes) -> tuple[str, bool, dict]:
+    """The signature, whether the inputs came as rows, and the inputs of a predict request.
+
+    Raises:
+        RequestError: the body is wrong, or the method is another: the server knows no more of
+            classify and regress.
+    """
     document = requests.parse(body)
     name = requests.signature_name(document)
-    return name, *requests.decode(document, servable.signature(name).inputs)
-
-
-def _refuse(servable: Servable, method: str, body: bytes) -> None:
-    """Raises the error for classify and regress; the server knows no more of the two."""
-    document = requests.parse(body)
-    examples = document.get("examples")
-    if not isinstance(examples, list) or not examples:
-        raise invalid(f"When method is {method}, key 'examples' is expected to be a list of some")
-    own = servable.signature(requests.signature_name(document)).method
-    if own != METHODS + method:
-        kind = {"classify": "classification", "regress": "regression"}[method]
-        raise invalid(f"Expected {kind} signature method_name to be {METHODS}{method}. Was: {own}")
-    raise RequestError(Code.UNIMPLEMENTED, f"The server for development has no {method}")
+    signature = servable.signature(name)
+    if method != "predict":
+        fits = signature.method == METHODS + method
+        raise RequestError(
+            Code.UNIMPLEMENTED if fits else Code.INVALID_ARGUMENT,
+            f"Expected signature method_name to be {METHODS}{method}. Was: {signature.method}. "
+            "The server for development has predict alone.",
+        )
+    return name, *requests.decode(document, signature.inputs)
 
 
 def _to_json(message) -> bytes:

@@ -8,12 +8,13 @@ import asyncio
 import contextlib
 import os
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from pipelines.flags import Count, Positive, check_bounds
 from pipelines.server.errors import Code, RequestError, invalid
 from pipelines.server.servable import Servable
 
@@ -28,17 +29,20 @@ IGNORED = (
 ENTRY = re.compile(r"(\w+)\s*(?::?\s*\{\s*value\s*:\s*([^\s{}]+)\s*\}|:\s*([^\s{}]+))\s*")
 
 
+Inputs = Mapping[str, np.ndarray]
+
+
 @dataclass(frozen=True)
 class BatchingParameters:
     """As in TF Serving, with its defaults."""
 
-    max_batch_size: int = 1000
+    max_batch_size: Positive = 1000
     """Rows of a batch."""
-    batch_timeout_micros: int = 0
+    batch_timeout_micros: Count = 0
     """How long a batch waits for more, in millionths of a second."""
-    max_enqueued_batches: int = 10
+    max_enqueued_batches: Positive = 10
     """Batches that may wait for a thread; a request for a further batch is refused."""
-    num_batch_threads: int = os.cpu_count() or 1
+    num_batch_threads: Positive = os.cpu_count() or 1
     """Batches computed at once (and never more than the server has threads)."""
 
 
@@ -49,45 +53,36 @@ def read_parameters(path: Path) -> BatchingParameters:
         ValueError: a line is of another form, a name unknown, or a value out of its range.
     """
     text = re.sub("#.*", "", path.read_text())
-    other = ENTRY.sub("", text).strip()
-    if other:
-        line = other.splitlines()[0]
-        raise ValueError(f"{path} must hold lines like max_batch_size {{ value: 32 }}. Got {line}.")
+    if other := ENTRY.sub("", text).strip():
+        raise ValueError(
+            f"{path} must hold lines like max_batch_size {{ value: 32 }}. Got {other}."
+        )
     known = BatchingParameters.__dataclass_fields__
-    parameters = {}
-    for name, in_braces, bare in ENTRY.findall(text):
-        value = in_braces or bare
-        if name in IGNORED:
-            continue
-        if name not in known:
-            raise ValueError(f"{path} must hold {', '.join([*known, *IGNORED])}. Got {name}.")
-        least = 0 if name == "batch_timeout_micros" else 1
-        if not re.fullmatch("[0-9]{1,12}", value) or int(value) < least:
-            raise ValueError(f"`{name}` must be an integer of at least {least}. Got {value}.")
-        parameters[name] = int(value)
-    return BatchingParameters(**parameters)
-
-
-@dataclass
-class _Request:
-    inputs: Mapping[str, np.ndarray]
-    answer: asyncio.Future
-
-    @property
-    def rows(self) -> int:
-        return len(next(iter(self.inputs.values())))
+    values = {name: braced or bare for name, braced, bare in ENTRY.findall(text)}
+    for name, value in values.items():
+        if name not in IGNORED and not (name in known and value.isdecimal()):
+            raise ValueError(f"{path} must hold {', '.join(known)}, integers. Got {name}: {value}.")
+    parameters = BatchingParameters(**{name: int(values[name]) for name in known if name in values})
+    check_bounds(parameters)
+    return parameters
 
 
 @dataclass
 class _Batch:
-    servable: Servable
-    name: str
-    requests: list[_Request] = field(default_factory=list)
+    """Requests of one signature, by the tasks that wait for their answers.
+
+    Attributes:
+        full: set when no request may join any more.
+        answers: computes the answers by task, or None: each task is to ask alone.
+    """
+
+    requests: dict[asyncio.Task, Inputs] = field(default_factory=dict)
     full: asyncio.Event = field(default_factory=asyncio.Event)
+    answers: asyncio.Task | None = None
 
     @property
     def rows(self) -> int:
-        return sum(request.rows for request in self.requests)
+        return sum(map(_rows, self.requests.values()))
 
 
 class Batcher:
@@ -105,12 +100,9 @@ class Batcher:
         self._compute = compute
         self._threads = asyncio.Semaphore(parameters.num_batch_threads)
         self._open: dict[tuple, _Batch] = {}
-        self._tasks: set[asyncio.Task] = set()
         self._waiting = 0
 
-    async def predict(
-        self, servable: Servable, name: str, inputs: Mapping[str, np.ndarray]
-    ) -> Mapping[str, np.ndarray]:
+    async def predict(self, servable: Servable, name: str, inputs: Inputs) -> Inputs:
         """The request's own part of a batch's answer.
 
         Raises:
@@ -120,80 +112,64 @@ class Batcher:
         sizes = {key: len(value) for key, value in inputs.items()}
         if len(set(sizes.values())) > 1:
             raise invalid(f"Batching input tensors must have equal 0th-dimension size: {sizes}")
-        request = _Request(inputs, asyncio.get_running_loop().create_future())
-        key = (id(servable), name, *((k, v.shape[1:]) for k, v in sorted(inputs.items())))
-        batch = self._open.get(key)
-        if batch is not None and batch.rows + request.rows > self._parameters.max_batch_size:
-            self._close(key, batch)
-            batch = None
-        if batch is None:
-            batch = self._begin(key, servable, name)
-        batch.requests.append(request)
-        if batch.rows >= self._parameters.max_batch_size:
-            self._close(key, batch)
-        return await request.answer
+        key = (servable, name, *((k, v.shape[1:]) for k, v in sorted(inputs.items())))
+        most = self._parameters.max_batch_size
+        if key in self._open and self._open[key].rows + _rows(inputs) > most:
+            self._open.pop(key).full.set()
+        if key not in self._open:
+            self._begin(key)
+        batch, waiting = self._open[key], asyncio.current_task()
+        batch.requests[waiting] = inputs
+        if batch.rows >= most:
+            self._open.pop(key).full.set()
+        try:
+            answers = await asyncio.shield(batch.answers)
+        finally:
+            del batch.requests[waiting]  # a request whose time is over leaves its batch
+        if answers is None:
+            return await self._compute(servable.run, name, inputs)
+        return answers[waiting]
 
-    def _begin(self, key: tuple, servable: Servable, name: str) -> _Batch:
+    def _begin(self, key: tuple) -> None:
         if self._waiting >= self._parameters.max_enqueued_batches:
             raise RequestError(
                 Code.UNAVAILABLE,
                 "The batch scheduling queue to which this task was submitted is full",
             )
-        batch = self._open[key] = _Batch(servable, name)
+        batch = self._open[key] = _Batch()
         self._waiting += 1
-        task = asyncio.create_task(self._run(key, batch))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return batch
+        batch.answers = asyncio.create_task(self._run(key, batch))
 
-    def _close(self, key: tuple, batch: _Batch) -> None:
-        if self._open.get(key) is batch:
-            del self._open[key]
-        batch.full.set()
-
-    async def _run(self, key: tuple, batch: _Batch) -> None:
+    async def _run(self, key: tuple, batch: _Batch) -> dict[asyncio.Task, Inputs] | None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._parameters.batch_timeout_micros / 1e6):
-                await batch.full.wait()
+            await asyncio.wait_for(batch.full.wait(), self._parameters.batch_timeout_micros / 1e6)
         async with self._threads:
-            self._close(key, batch)
+            if self._open.get(key) is batch:
+                del self._open[key]
             self._waiting -= 1
-            requests = [request for request in batch.requests if not request.answer.done()]
-            await self._answer(batch.servable, batch.name, requests)
-
-    async def _answer(self, servable: Servable, name: str, requests: Sequence[_Request]) -> None:
-        """Computes requests together; after a failure, each alone: a neighbour may be wrong."""
-        try:
-            parts = await self._compute(_together, servable, name, requests) if requests else []
-        except Exception as error:
-            if len(requests) > 1:
-                for request in requests:
-                    await self._answer(servable, name, [request])
-                return
-            parts = [error]
-        for request, part in zip(requests, parts, strict=True):
-            if request.answer.done():  # its time is over
-                continue
-            if isinstance(part, Exception):
-                request.answer.set_exception(part)
-            else:
-                request.answer.set_result(part)
+            servable, name, *_ = key
+            requests = dict(batch.requests)
+            try:
+                return await self._compute(_together, servable, name, requests)
+            except Exception:  # of one request or another: each asks alone, and has its own error
+                if len(requests) < 2:
+                    raise
+                return None
 
 
-def _together(
-    servable: Servable, name: str, requests: Sequence[_Request]
-) -> list[dict[str, np.ndarray]]:
+def _rows(inputs: Inputs) -> int:
+    return len(next(iter(inputs.values())))
+
+
+def _together(servable: Servable, name: str, requests: Mapping[asyncio.Task, Inputs]) -> dict:
     """One call for all requests; its answer, cut into theirs."""
-    if len(requests) == 1:
-        return [servable.run(name, requests[0].inputs)]
-    joined = {
-        key: np.concatenate([request.inputs[key] for request in requests])
-        for key in requests[0].inputs
-    }
-    ends = np.cumsum([request.rows for request in requests])
-    outputs = servable.run(name, joined)
+    if len(requests) < 2:
+        return {task: servable.run(name, inputs) for task, inputs in requests.items()}
+    parts = list(requests.values())
+    ends = np.cumsum([_rows(part) for part in parts])
+    outputs = servable.run(name, {k: np.concatenate([part[k] for part in parts]) for k in parts[0]})
     for key, value in outputs.items():
         if len(value) != ends[-1]:
             raise invalid(f"Batched output tensor {key} has {len(value)} rows, not {ends[-1]}")
     cut = {key: np.split(value, ends[:-1]) for key, value in outputs.items()}
-    return [{key: cut[key][index] for key in outputs} for index in range(len(requests))]
+    return {task: {key: cut[key][i] for key in cut} for i, task in enumerate(requests)}

@@ -34,8 +34,6 @@ class Engine:
         self.timeout = timeout
         self._free = asyncio.Semaphore(threads)
         self._pool = ThreadPoolExecutor(threads, "tensorflow")
-        # JSON has a thread of its own: a request is read, and joins a batch, while others compute.
-        self._json = ThreadPoolExecutor(1, "json")
         self._batcher = Batcher(batching, self._compute) if batching else None
 
     @contextlib.asynccontextmanager
@@ -60,10 +58,6 @@ class Engine:
         finally:
             self._inside -= 1
 
-    async def read(self, function: Callable, *arguments):
-        """Calls a function that reads or writes JSON, off the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._json, function, *arguments)
-
     async def predict(
         self, servable: Servable, name: str, inputs: Mapping[str, np.ndarray]
     ) -> Mapping[str, np.ndarray]:
@@ -79,7 +73,6 @@ class Engine:
     def close(self) -> None:
         """Ends the threads that wait."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-        self._json.shutdown(wait=False, cancel_futures=True)
 
     async def _compute(self, function: Callable, *arguments):
         """Calls a function in a thread as soon as a thread is free.
@@ -91,10 +84,5 @@ class Engine:
         await self._free.acquire()
         loop = asyncio.get_running_loop()
         future = loop.run_in_executor(self._pool, function, *arguments)
-        future.add_done_callback(self._done)
+        future.add_done_callback(lambda _: self._free.release())
         return await asyncio.shield(future)
-
-    def _done(self, future: asyncio.Future) -> None:
-        self._free.release()
-        if not future.cancelled():
-            future.exception()  # seen, also where nobody waits for it any more

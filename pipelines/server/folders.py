@@ -10,11 +10,9 @@ VERSION = re.compile("[0-9]{1,18}")  # a name that TF Serving takes for a versio
 
 def versions(folder: Path) -> dict[int, Path]:
     """Version number -> folder."""
-    if not folder.is_dir():
-        return {}
     return {
         int(path.name): path
-        for path in folder.iterdir()
+        for path in folder.glob("*")
         if VERSION.fullmatch(path.name) and path.is_dir()
     }
 
@@ -25,9 +23,7 @@ def find(root: Path, names: Sequence[str]) -> list[str]:
     Raises:
         ValueError: the folder holds no model, or a name is none of its models.
     """
-    available = []
-    if root.is_dir():
-        available = sorted(path.name for path in root.iterdir() if path.is_dir() and versions(path))
+    available = sorted(path.name for path in root.glob("*") if versions(path))
     if not available:
         raise ValueError(
             f"`saved_models` must hold folders of versions (captioning/1, ...). Got {root}, which "

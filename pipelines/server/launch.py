@@ -7,14 +7,13 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipelines.flags import check_bounds
 from pipelines.server import folders
-from pipelines.server.flags import ServeFlags, check
+from pipelines.server.flags import ServeFlags
 
 SERVER = "tensorflow_model_server"
 THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
@@ -29,18 +28,21 @@ def serve(flags: ServeFlags) -> None:
         ValueError: a flag is out of its range, or there is nothing to serve.
         OSError: the port is taken.
     """
-    check(flags)
+    check_bounds(flags)
+    if flags.port == flags.grpc_port != 0:
+        raise ValueError(f"`grpc_port` must differ from `port`. Got {flags.port} for both.")
     names = folders.find(flags.saved_models, flags.models)
     binary = None if flags.development else shutil.which(SERVER)
-    if binary and flags.host not in THIS_MACHINE:
-        run_model_server(binary, flags, names)
-        return
-    if binary:
+    if not binary:
+        run_development_server(flags, names)
+    elif flags.host in THIS_MACHINE:
         print(
             f"{binary} listens on every interface and cannot be told otherwise: "
             "`--host 0.0.0.0` starts it."
         )
-    run_development_server(flags, names)
+        run_development_server(flags, names)
+    else:
+        become_model_server(binary, flags, names)
 
 
 # TF Serving.
@@ -48,18 +50,20 @@ def serve(flags: ServeFlags) -> None:
 
 def models_config(folder: Path, names: Sequence[str]) -> str:
     """The text of a `models.config`, TF Serving's ModelServerConfig."""
-    from google.protobuf import text_format
     from tensorflow_serving.config import model_server_config_pb2
 
-    config = model_server_config_pb2.ModelServerConfig()
-    for name in names:
-        config.model_config_list.config.add(
-            name=name, base_path=str((folder / name).resolve()), model_platform="tensorflow"
-        )
-    return text_format.MessageToString(config)
+    models = [
+        {
+            "name": name,
+            "base_path": str((folder / name).resolve()),
+            "model_platform": "tensorflow",
+        }
+        for name in names
+    ]
+    return str(model_server_config_pb2.ModelServerConfig(model_config_list={"config": models}))
 
 
-def command(binary: str, flags: ServeFlags, config: Path) -> list[str]:
+def command(binary: str, flags: ServeFlags, config: str) -> list[str]:
     """How to start TF Serving for these flags."""
     arguments = [
         binary,
@@ -77,40 +81,18 @@ def command(binary: str, flags: ServeFlags, config: Path) -> list[str]:
     return arguments
 
 
-def run_model_server(binary: str, flags: ServeFlags, names: Sequence[str]) -> None:
-    """Runs TF Serving to its end, and hands on SIGTERM and Ctrl-C.
+def become_model_server(binary: str, flags: ServeFlags, names: Sequence[str]) -> None:
+    """TF Serving takes the place of this process: signals and the exit status are its own.
 
     Raises:
-        ValueError: its file of batching parameters is missing, or it ended with an error.
+        ValueError: its file of batching parameters is missing.
     """
     if flags.batching_parameters is not None and not flags.batching_parameters.is_file():
         raise ValueError(f"`batching_parameters` must be a file. Got {flags.batching_parameters}.")
-    stopped = False
-    process: subprocess.Popen | None = None
-
-    def hand_on(number, frame):
-        nonlocal stopped
-        stopped = True
-        if process is not None:
-            process.send_signal(signal.SIGTERM)
-
-    with tempfile.TemporaryDirectory(prefix="serve-") as folder:
-        config = Path(folder) / "models.config"
-        config.write_text(models_config(flags.saved_models, names))
-        before = {
-            number: signal.signal(number, hand_on) for number in (signal.SIGTERM, signal.SIGINT)
-        }
-        try:
-            print(f"Starting {binary} for {', '.join(names)}.", flush=True)
-            process = subprocess.Popen(command(binary, flags, config))
-            if stopped:  # between the two lines above
-                process.send_signal(signal.SIGTERM)
-            status = process.wait()
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-    if status != 0 and not stopped:
-        raise ValueError(f"{SERVER} ended with status {status}: its log above says why.")
+    config = os.memfd_create("models.config", 0)  # a file that ends with the process
+    os.write(config, models_config(flags.saved_models, names).encode())
+    print(f"Starting {binary} for {', '.join(names)}.", flush=True)
+    os.execv(binary, command(binary, flags, f"/proc/self/fd/{config}"))
 
 
 # Development.
@@ -129,13 +111,9 @@ def run_development_server(flags: ServeFlags, names: Sequence[str]) -> None:
     from pipelines.server.engine import Engine
     from pipelines.server.models import Models
 
-    def stop(number, frame):
-        raise SystemExit(0)
-
-    signal.signal(signal.SIGTERM, stop)
-    parameters = None
-    if flags.batching_parameters is not None:
-        parameters = batching.read_parameters(flags.batching_parameters)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+    file = flags.batching_parameters
+    parameters = batching.read_parameters(file) if file else None
     listener = listen(flags.host, flags.port)
     print(f"Loading {', '.join(names)} ...", flush=True)
     models = Models(flags.saved_models, names)
@@ -156,13 +134,12 @@ def run_development_server(flags: ServeFlags, names: Sequence[str]) -> None:
         timeout_graceful_shutdown=round(flags.timeout_seconds) + 5,
     )
     try:
-        # When it has drained, uvicorn raises the signal that stopped it again, for `stop` above.
+        # When it has drained, uvicorn raises the signal that stopped it again, for the line above.
         asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))
     except SystemExit as end:
         # All is answered. Python's own end would wait for threads that may still compute for
         # abandoned requests, and take TensorFlow apart for seconds.
         sys.stdout.flush()
-        sys.stderr.flush()
         os._exit(end.code)
 
 
@@ -179,9 +156,11 @@ async def _lifespan(flags: ServeFlags, models, engine, listener: socket.socket, 
         listener.listen(BACKLOG)  # a reader of the next lines can connect
         address, port = listener.getsockname()[:2]
         host = f"[{address}]" if ":" in address else address
-        print("This server is for development: use TF Serving for production.")
-        names = ", ".join(models.names())
-        print(f"Serving {names} at http://{host}:{port}/v1/models/", flush=True)
+        print(
+            "This server is for development: use TF Serving for production.\n"
+            f"Serving {', '.join(models.names())} at http://{host}:{port}/v1/models/",
+            flush=True,
+        )
         yield
     models.close()
     engine.close()
@@ -191,22 +170,13 @@ def listen(host: str, port: int) -> socket.socket:
     """A socket bound to an address; connections are refused until the server accepts them.
 
     Raises:
-        ValueError: no interface has the address.
-        OSError: the port is taken.
+        OSError: no interface has the address, or the port is taken.
     """
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
+        listener.bind((host, port))
     except (OSError, UnicodeError) as error:
-        raise ValueError(
-            f"`host` must be an address of this machine. Got {host!r}: {error}"
-        ) from error
-    listener = socket.socket(family, kind, protocol)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-    except OSError as error:
         listener.close()
-        raise OSError(f"Cannot listen on {host}, port {port}: {error.strerror}") from error
+        raise OSError(f"Cannot listen on {host}, port {port}: {error}") from error
     return listener

@@ -23,8 +23,8 @@ class Version:
 
     Attributes:
         files: of the folder before it was loaded.
-        state: START, LOADING, AVAILABLE, UNLOADING or END, as TF Serving's ModelVersionStatus.
-        error: the error that loading ended with, if any.
+        state: LOADING, AVAILABLE, UNLOADING or END, as TF Serving's ModelVersionStatus.
+        code, message: of the error that loading ended with, if any.
         servable: the loaded model, from AVAILABLE to the end of UNLOADING.
         users: requests that hold it loaded.
     """
@@ -32,20 +32,19 @@ class Version:
     number: int
     folder: Path
     files: frozenset
-    state: str = "START"
-    error: RequestError | None = None
+    state: str = "LOADING"
+    code: int = Code.OK
+    message: str = ""
     servable: Servable | None = None
     users: int = 0
 
     def load(self) -> None:
-        """Loads and warms up; a failure is the version's `error`."""
-        self.state = "LOADING"
+        """Loads and warms up; a failure is the version's `code` and `message`."""
         try:
             self.servable = load(self.folder)
-        # Loading somebody's files may fail in any way.
-        except Exception as error:
-            code = getattr(error, "error_code", None) or Code.UNKNOWN
-            self.error = RequestError(code, f"{type(error).__name__}: {error}"[:2000])
+        except Exception as error:  # loading somebody's files may fail in any way
+            self.code = getattr(error, "error_code", None) or Code.UNKNOWN
+            self.message = f"{type(error).__name__}: {error}"[:2000]
             self.state = "END"
 
 
@@ -53,7 +52,6 @@ class Version:
 class Model:
     """A model's folder and its versions."""
 
-    name: str
     folder: Path
     versions: dict[int, Version] = field(default_factory=dict)
     served: Version | None = None
@@ -69,7 +67,7 @@ class Model:
                 return
             version = Version(number, folder, folders.files(folder))
             known = self.versions.get(number)
-            if known is None or known.error is None or known.files != version.files:
+            if known is None or known.code == Code.OK or known.files != version.files:
                 yield version
 
 
@@ -82,25 +80,25 @@ class Models:
     """
 
     def __init__(self, root: Path, names: Sequence[str]):
-        self._models = {name: Model(name, root / name) for name in names}
+        self._models = {name: Model(root / name) for name in names}
         self._lock = threading.Lock()
         self._stop = threading.Event()
 
     def poll(self) -> None:
         """Looks once: loads the largest new version of each model that loads, and tells."""
-        for model in self._models.values():
+        for name, model in self._models.items():
             for version in model.candidates():
                 with self._lock:
                     model.versions[version.number] = version
                 version.load()
-                if version.error is None:
-                    self._serve(model, version)
+                if version.code == Code.OK:
+                    self._serve(name, model, version)
                     break
-                old = model.served
-                instead = f"version {old.number} stays" if old else "none is served yet"
+                old = (
+                    f"version {model.served.number} stays" if model.served else "none is served yet"
+                )
                 print(
-                    f"{model.name}, version {version.number}, does not load, {instead}: "
-                    f"{version.error}",
+                    f"{name}, version {version.number}, does not load, {old}: {version.message}",
                     flush=True,
                 )
 
@@ -141,7 +139,11 @@ class Models:
         try:
             yield version
         finally:
-            self._release(version)
+            with self._lock:
+                version.users -= 1
+                if version.state == "UNLOADING" and version.users == 0:
+                    version.servable = None
+                    version.state = "END"
 
     def status(self, name: str, number: int | None = None) -> list[Version]:
         """The known versions of a model, or the version of that number; the largest first.
@@ -150,29 +152,20 @@ class Models:
             RequestError: there is no such model or version.
         """
         with self._lock:
-            model = self._models.get(name)
-            known = model.versions if model else {}
-            versions = [known[n] for n in sorted(known, reverse=True) if number in (None, n)]
+            known = dict(self._models[name].versions) if name in self._models else {}
+        versions = [known[n] for n in sorted(known, reverse=True) if number in (None, n)]
         if not versions:
             missing = "any versions" if number is None else f"version {number}"
             raise RequestError(Code.NOT_FOUND, f"Could not find {missing} of model {name}")
         return versions
 
-    def _serve(self, model: Model, version: Version) -> None:
-        with self._lock:
-            old, model.served = model.served, version
+    def _serve(self, name: str, model: Model, version: Version) -> None:
+        """Puts a loaded version in the place of the old, which its last user unloads."""
+        old_stays = self.use(name) if model.served else contextlib.nullcontext()
+        with old_stays as old, self._lock:
+            model.served = version
             version.state = "AVAILABLE"
             if old is not None:
                 old.state = "UNLOADING"
-                old.users += 1
-        print(f"{model.name}, version {version.number}, is served.", flush=True)
-        if old is not None:
-            self._release(old)
-            gc.collect()  # a loaded model holds itself in circles
-
-    def _release(self, version: Version) -> None:
-        with self._lock:
-            version.users -= 1
-            if version.state == "UNLOADING" and version.users == 0:
-                version.servable = None
-                version.state = "END"
+        print(f"{name}, version {version.number}, is served.", flush=True)
+        gc.collect()  # a loaded model holds itself in circles

@@ -11,41 +11,34 @@ https://www.tensorflow.org/tfx/serving/api_rest
 import base64
 import json
 import math
-import reprlib
 from collections.abc import Mapping, Sequence
-from itertools import chain
-from typing import Any, NamedTuple
+from reprlib import repr as shown  # of any size and depth, for a message
+from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from pipelines.server.errors import Code, RequestError, invalid
 
 DEFAULT_SIGNATURE = "serving_default"
-SHOWN = 120  # characters of a wrong string that an error message repeats
-MOST_DIMENSIONS = 32  # of an input whose rank the signature leaves open
+Specs = Mapping[str, tf.TensorSpec]
 
-# TensorFlow's name of a type -> its name in messages, and NumPy's.
-TYPES = {
-    "DT_BOOL": ("bool", np.bool_),
-    "DT_STRING": ("string", np.object_),
-    "DT_FLOAT": ("float", np.float32),
-    "DT_DOUBLE": ("double", np.float64),
-    "DT_INT8": ("int8", np.int8),
-    "DT_INT16": ("int16", np.int16),
-    "DT_INT32": ("int32", np.int32),
-    "DT_INT64": ("int64", np.int64),
-    "DT_UINT8": ("uint8", np.uint8),
-    "DT_UINT16": ("uint16", np.uint16),
-    "DT_UINT32": ("uint32", np.uint32),
-    "DT_UINT64": ("uint64", np.uint64),
+
+INTEGERS = (tf.int8, tf.int16, tf.int32, tf.int64, tf.uint8, tf.uint16, tf.uint32, tf.uint64)
+# A type of numbers -> the Python types that JSON has for it, with their lowest and highest values.
+# Integers stand for floats, as in TF Serving, while each has a float of its own.
+NUMBERS = {
+    tf.bool: {bool: (False, True)},
+    tf.float32: {
+        int: (1 - 2**24, 2**24 - 1),
+        float: (float(tf.float32.min), float(tf.float32.max)),
+    },
+    tf.float64: {
+        int: (1 - 2**53, 2**53 - 1),
+        float: (float(tf.float64.min), float(tf.float64.max)),
+    },
+    **{kind: {int: (kind.min, kind.max)} for kind in INTEGERS},
 }
-
-
-class Spec(NamedTuple):
-    """A tensor of a signature: its type (`DT_FLOAT`, ...), and its shape, None where it is free."""
-
-    dtype: str
-    shape: tuple[int | None, ...] | None
 
 
 def parse(body: bytes) -> dict[str, Any]:
@@ -54,16 +47,13 @@ def parse(body: bytes) -> dict[str, Any]:
     Raises:
         RequestError: the body is no JSON object.
     """
-    if not body.strip():
-        raise invalid("JSON Parse error: The document is empty")
     try:
         document = json.loads(body.decode("utf-8-sig"))
-    except RecursionError:
-        raise invalid("JSON Parse error: nested too deeply") from None
-    except ValueError as error:  # JSONDecodeError, UnicodeDecodeError, a number of 4,301 digits
+    # Wrong JSON or UTF-8, a number of 4,301 digits; lists in lists in lists ...
+    except (ValueError, RecursionError) as error:
         raise invalid(f"JSON Parse error: {error}") from None
     if not isinstance(document, dict):
-        raise invalid(f"JSON Value: {_shown(document)} Is not object")
+        raise invalid(f"JSON Value: {shown(document)} Is not object")
     return document
 
 
@@ -75,191 +65,106 @@ def signature_name(document: Mapping[str, Any]) -> str:
     """
     name = document.get("signature_name", "")
     if not isinstance(name, str):
-        raise invalid(
-            f"JSON Value: {_shown(name)} not formatted correctly. 'signature_name' key must be a "
-            "string value."
-        )
+        raise invalid(f"JSON Value: {shown(name)}: 'signature_name' key must be a string value.")
     return name or DEFAULT_SIGNATURE
 
 
-def decode(
-    document: Mapping[str, Any], specs: Mapping[str, Spec]
-) -> tuple[bool, dict[str, np.ndarray]]:
+def decode(document: Mapping[str, Any], specs: Specs) -> tuple[bool, dict[str, np.ndarray]]:
     """Whether the inputs of a predict request came as rows, and the inputs by name.
 
     Raises:
         RequestError: the document is of neither form, or a value is not as the signature says.
     """
-    rows, columns = "instances" in document, "inputs" in document
-    if rows == columns:
-        raise invalid(
-            "Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist"
-            if rows
-            else "Missing 'inputs' or 'instances' key"
-        )
+    rows = "instances" in document
+    if rows == ("inputs" in document):
+        raise invalid("Expecting one of the keys 'inputs' and 'instances', and only one")
     if not specs:  # as TF Serving
         raise invalid(f"Failed to get input map for signature: {signature_name(document)}")
-    if rows:
-        values = _columns_of_rows(document["instances"], specs)
-    else:
-        values = _columns(document["inputs"], specs)
+    values = _columns(document["instances"], specs) if rows else document["inputs"]
+    if not _is_named(values):
+        if len(specs) > 1:
+            raise invalid(
+                f"Expecting objects, as multiple input tensors are required: {', '.join(specs)}"
+            )
+        values = dict.fromkeys(specs, values)
+    if missing := [name for name in specs if name not in values]:
+        raise invalid(f"Missing named input: {', '.join(missing)} in 'inputs' object.")
     return rows, {name: tensor(name, values[name], spec) for name, spec in specs.items()}
 
 
-def _columns(inputs: Any, specs: Mapping[str, Spec]) -> dict[str, Any]:
-    if not _is_named(inputs):
-        if len(specs) > 1:
-            raise invalid(
-                "inputs is a plain value/list, but expecting an object as multiple input tensors "
-                f"required: {', '.join(sorted(specs))}"
-            )
-        return dict.fromkeys(specs, inputs)
-    for name in specs:
-        if name not in inputs:
-            raise invalid(f"Missing named input: {name} in 'inputs' object.")
-    return inputs
-
-
-def _columns_of_rows(instances: Any, specs: Mapping[str, Spec]) -> dict[str, list]:
-    """[{"x": 1, "y": 2}, {"x": 3, "y": 4}] -> {"x": [1, 3], "y": [2, 4]}."""
-    if not isinstance(instances, list):
-        raise invalid("Expecting 'instances' to be a list/array")
-    if not instances:
-        raise invalid("No values in 'instances' array")
-    named = _is_named(instances[0])
-    if not named and len(specs) > 1:
-        raise invalid(
-            "instances is a plain list, but expecting list of objects as multiple input tensors "
-            f"required: {', '.join(sorted(specs))}"
-        )
+def _columns(instances: Any, specs: Specs) -> list | dict[str, list]:
+    """[{"x": 1, "y": 2}, {"x": 3, "y": 4}] -> {"x": [1, 3], "y": [2, 4]}; others stay."""
+    if not isinstance(instances, list) or not instances:
+        raise invalid("Expecting 'instances' to be a list/array of some values")
+    if not any(map(_is_named, instances)):
+        return instances
     for index, instance in enumerate(instances):
-        if named != _is_named(instance):
-            wanted, got = ("object", "value/list") if named else ("value/list", "object")
-            raise invalid(f"Expecting {wanted} but got {got} at item {index} of input list")
-        if named and instance.keys() != specs.keys():
+        if not _is_named(instance):
+            raise invalid(f"Expecting object but got value/list at item {index} of input list")
+        if instance.keys() != specs.keys():
             raise invalid(
                 f"Failed to process element: {index} of 'instances' list. JSON object: "
-                f"{_shown(instance)} keys must be equal to: {','.join(sorted(specs))}"
+                f"{shown(instance)} keys must be equal to: {','.join(specs)}"
             )
-    if not named:
-        return dict.fromkeys(specs, instances)
     return {name: [instance[name] for instance in instances] for name in specs}
 
 
-def tensor(name: str, value: Any, spec: Spec) -> np.ndarray:
+def tensor(name: str, value: Any, spec: tf.TensorSpec) -> np.ndarray:
     """Nested lists as an array of a signature's type and shape.
 
     Raises:
         RequestError: the values are of another type or shape, or JSON cannot carry the type.
     """
-    if spec.dtype not in TYPES:
-        raise RequestError(Code.UNIMPLEMENTED, f"Conversion of JSON Value to type: {spec.dtype}")
-    shape, first = [], value
-    while isinstance(first, list):
-        shape.append(len(first))
-        first = first[0] if first else None
-    check_shape(name, shape, spec)
-    leaves = _leaves(name, value, shape)
-    label, dtype = TYPES[spec.dtype]
-    array = np.empty(len(leaves), dtype)
-    array[:] = _values(name, leaves, label, dtype)
-    return array.reshape(shape)
+    dtype = spec.dtype
+    if dtype != tf.string and dtype not in NUMBERS:
+        raise RequestError(Code.UNIMPLEMENTED, f"Conversion of JSON Value to type: {dtype.name}")
+    array = np.array(value, object)
+    if any(isinstance(leaf, list) for leaf in array.flat):
+        raise invalid(f"Tensor name: {name} Lists of one level must all have the same size")
+    check_shape(name, array.shape, spec)
+    leaves = [_leaf(name, leaf, dtype) for leaf in array.flat]
+    return np.array(leaves, dtype.as_numpy_dtype).reshape(array.shape)
 
 
-def check_shape(name: str, shape: Sequence[int], spec: Spec) -> None:
+def check_shape(name: str, shape: Sequence[int], spec: tf.TensorSpec) -> None:
     """Checks a shape against a signature's.
 
     Raises:
         RequestError: the signature does not take the shape.
     """
-    if spec.shape is None:
-        fits = len(shape) <= MOST_DIMENSIONS
-    else:
-        fits = len(shape) == len(spec.shape) and all(
-            wanted in (None, size) for wanted, size in zip(spec.shape, shape, strict=True)
-        )
-    if not fits:
-        free = (None,) if spec.shape is None else spec.shape
-        wanted = ",".join("?" if size is None else str(size) for size in free)
-        hint = " A scalar needs the column format, 'inputs'." if spec.shape == () else ""
+    if not spec.shape.is_compatible_with(shape):
+        hint = " A scalar needs the column format, 'inputs'." if spec.shape.rank == 0 else ""
         raise invalid(
-            f"Tensor name: {name} expecting shape [{wanted}] but got: "
-            f"[{','.join(map(str, shape[:MOST_DIMENSIONS]))}].{hint}"
+            f"Tensor name: {name} expecting shape {spec.shape} but got: {shown(list(shape))}.{hint}"
         )
 
 
-def _leaves(name: str, value: Any, shape: Sequence[int]) -> list:
-    """All values at the depth of the shape; every list above them must have the shape's size."""
-    level = [value]
-    for depth, size in enumerate(shape):
-        for part in level:
-            if not isinstance(part, list):
-                raise invalid(
-                    f"Tensor name: {name} JSON Value: {_shown(part)} found at incorrect level: "
-                    f"{depth}. Expected at level: {len(shape)}"
-                )
-            if len(part) != size:
-                raise invalid(
-                    f"Tensor name: {name} Encountered list at unexpected size: {len(part)} at "
-                    f"level: {depth} expected size: {size}"
-                )
-        level = list(chain.from_iterable(level))
-    for part in level:
-        if isinstance(part, list):
-            raise invalid(
-                f"Tensor name: {name} Encountered list at unexpected level: {len(shape)} expected "
-                f"< {len(shape)}"
-            )
-    return level
-
-
-def _values(name: str, leaves: list, label: str, dtype: type) -> list:
-    """The leaves as Python values that fit `dtype`."""
-    if label == "string":
-        return [_bytes(name, leaf) for leaf in leaves]
-    if label in ("float", "double"):
-        return [_float(name, leaf, label, np.finfo(dtype)) for leaf in leaves]
-    kind = bool if label == "bool" else int
-    lowest, highest = (0, 1) if label == "bool" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
-    for leaf in leaves:
-        if type(leaf) is not kind or not lowest <= leaf <= highest:
-            raise _wrong_type(name, leaf, label)
-    return leaves
-
-
-def _float(name: str, leaf: Any, label: str, limits: np.finfo) -> float:
-    if type(leaf) not in (int, float):
-        raise _wrong_type(name, leaf, label)
-    whole = 2 ** (limits.nmant + 1) - 1  # integers up to this have floats of their own
-    lossy = abs(leaf) > (whole if type(leaf) is int else float(limits.max))
-    if lossy and not (type(leaf) is float and math.isinf(leaf)):
-        raise invalid(
-            f"Tensor name: {name} Cannot convert JSON value: {_shown(leaf)} to {label} without "
-            "loss of precision."
-        )
-    return leaf
-
-
-def _bytes(name: str, leaf: Any) -> bytes:
-    if isinstance(leaf, str):
-        try:
-            return leaf.encode()
-        except UnicodeEncodeError:  # "\ud800" alone stands for no character
-            raise invalid(
-                f"Tensor name: {name} JSON Value: {_shown(leaf)} has half of a surrogate pair"
-            ) from None
-    if not isinstance(leaf, dict):
-        raise _wrong_type(name, leaf, "string")
-    if not _is_base64(leaf):
-        raise invalid(
-            f"Tensor name: {name} JSON Value: {_shown(leaf)} not formatted correctly for base64 "
-            "data"
-        )
-    text = "".join(leaf["b64"].split()).rstrip("=")
+def _leaf(name: str, leaf: Any, dtype: tf.DType) -> float | bytes:
     try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except ValueError:
-        raise invalid(f"Tensor name: {name} Unable to base64 decode") from None
+        return _bytes(leaf) if dtype == tf.string else _number(leaf, NUMBERS[dtype])
+    except (TypeError, ValueError) as error:
+        raise invalid(
+            f"Tensor name: {name} JSON Value: {shown(leaf)} is not of expected type: {dtype.name}. "
+            f"{error}"
+        ) from None
+
+
+def _number(leaf: Any, limits: Mapping[type, tuple]) -> float:
+    if type(leaf) not in limits:
+        raise TypeError(f"It must be one of {[kind.__name__ for kind in limits]}.")
+    low, high = limits[type(leaf)]
+    if low <= leaf <= high or (isinstance(leaf, float) and not math.isfinite(leaf)):
+        return leaf
+    raise ValueError("It cannot be converted without loss of precision.")
+
+
+def _bytes(leaf: Any) -> bytes:
+    if isinstance(leaf, str):
+        return leaf.encode()  # ValueError: "\ud800" alone stands for no character
+    if not _is_base64(leaf):
+        raise TypeError('It must be a string or {"b64": ...}.')
+    text = "".join(leaf["b64"].split()).rstrip("=")
+    return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
 
 
 def _is_named(value: Any) -> bool:
@@ -269,20 +174,3 @@ def _is_named(value: Any) -> bool:
 
 def _is_base64(value: Any) -> bool:
     return isinstance(value, dict) and value.keys() == {"b64"} and isinstance(value["b64"], str)
-
-
-def _wrong_type(name: str, leaf: Any, label: str) -> RequestError:
-    kinds = {type(None): "Null", bool: "Bool", str: "String", dict: "Object", list: "Array"}
-    return invalid(
-        f"Tensor name: {name} JSON Value: {_shown(leaf)} Type: {kinds.get(type(leaf), 'Number')} "
-        f"is not of expected type: {label}"
-    )
-
-
-def _shown(value: Any) -> str:
-    """The beginning of a value of any size and depth, for a message."""
-    if isinstance(value, (dict, list)):
-        return reprlib.repr(value)
-    if isinstance(value, str):
-        value = value if len(value) <= SHOWN else f"{value[:SHOWN]}..."
-    return json.dumps(value)

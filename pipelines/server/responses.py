@@ -22,18 +22,20 @@ def encode(outputs: Mapping[str, np.ndarray], rows: bool) -> bytes:
         RequestError: rows are asked for, and an output is a scalar or has another number of rows;
             or JSON has nothing for an output's type.
     """
-    if rows:
-        _check_rows(outputs)
+    sizes = {name: array.shape[:1] for name, array in outputs.items()}
+    if rows and (len(set(sizes.values())) > 1 or () in sizes.values()):
+        raise invalid(f"Inconsistent batch sizes {sizes}: ask in the column format, 'inputs'")
     values = {name: plain(name, array) for name, array in sorted(outputs.items())}
     if len(values) == 1:
         (content,) = values.values()
     elif rows:
-        columns = zip(*values.values(), strict=True)
-        content = [dict(zip(values, row, strict=True)) for row in columns]
+        content = [
+            dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)
+        ]
     else:
         content = values
-    key = "predictions" if rows else "outputs"
-    return json.dumps({key: content}, ensure_ascii=False).encode()
+    answer = {"predictions" if rows else "outputs": content}
+    return json.dumps(answer, ensure_ascii=False).encode()
 
 
 def error_body(message: str) -> bytes:
@@ -49,9 +51,7 @@ def plain(name: str, array: np.ndarray) -> Any:
     """
     if array.dtype.kind in "OSU":
         write = _base64 if name.endswith(BYTES) else _text
-        written = np.empty(array.size, object)
-        written[:] = [write(value) for value in array.ravel()]
-        return written.reshape(array.shape).tolist()
+        return np.vectorize(write, otypes=[object])(array).tolist()
     if array.dtype.kind not in "biuf":
         raise invalid(f"Failed to write JSON value for tensor type: {array.dtype}")
     if array.dtype.kind == "f" and array.dtype.itemsize < 8:
@@ -66,16 +66,3 @@ def _text(value: bytes) -> str:
 
 def _base64(value: bytes) -> dict[str, str]:
     return {"b64": base64.b64encode(value).decode()}
-
-
-def _check_rows(outputs: Mapping[str, np.ndarray]) -> None:
-    sizes = {name: array.shape[0] if array.ndim else None for name, array in outputs.items()}
-    for name, size in sizes.items():
-        if size is None:
-            raise invalid(
-                f"Tensor name: {name} has no shape information: ask in the column format, 'inputs'"
-            )
-    if len(set(sizes.values())) > 1:
-        raise invalid(
-            f"Tensors have inconsistent batch sizes: {sizes}. Ask in the column format, 'inputs'"
-        )

@@ -1,13 +1,16 @@
 """The gRPC interface over the same models: Predict, GetModelMetadata and GetModelStatus."""
 
+import asyncio
 import contextlib
 import math
+import reprlib
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 
 import grpc
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.framework import types_pb2
+from google.protobuf import any_pb2
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     model_service_pb2_grpc,
@@ -19,7 +22,7 @@ from pipelines.server.app import SIGNATURES, status_message
 from pipelines.server.engine import Engine
 from pipelines.server.errors import Code, RequestError, invalid
 from pipelines.server.models import Models
-from pipelines.server.requests import DEFAULT_SIGNATURE, Spec, check_shape
+from pipelines.server.requests import DEFAULT_SIGNATURE, Specs, check_shape
 
 
 @contextlib.asynccontextmanager
@@ -56,6 +59,7 @@ def _answers(method):
     return call
 
 
+@dataclass
 class Services(
     prediction_service_pb2_grpc.PredictionServiceServicer,
     model_service_pb2_grpc.ModelServiceServicer,
@@ -65,35 +69,36 @@ class Services(
     The methods left out answer UNIMPLEMENTED.
     """
 
-    def __init__(self, models: Models, engine: Engine, max_values: int):
-        self._models = models
-        self._engine = engine
-        self._max_values = max_values  # of an input: a few bytes may state the shape [10**12]
+    models: Models
+    engine: Engine
+    max_values: int  # of an input: a few bytes may state the shape [10**12]
 
     @_answers
     async def Predict(self, request):
-        async with self._engine.admit():
-            with self._models.use(*_target(request.model_spec)) as version:
+        async with self.engine.admit():
+            with self.models.use(*_target(request.model_spec)) as version:
                 name = request.model_spec.signature_name or DEFAULT_SIGNATURE
                 specs = version.servable.signature(name).inputs
-                inputs = await self._engine.read(_arrays, request.inputs, specs, self._max_values)
-                outputs = await self._engine.predict(version.servable, name, inputs)
-                return await self._engine.read(_answer, request, name, version.number, outputs)
+                inputs = await asyncio.to_thread(_arrays, request.inputs, specs, self.max_values)
+                outputs = await self.engine.predict(version.servable, name, inputs)
+                return await asyncio.to_thread(_answer, request, name, version.number, outputs)
 
     @_answers
     async def GetModelMetadata(self, request):
         if list(request.metadata_field) != [SIGNATURES]:
             raise invalid(f"Metadata fields must be [{SIGNATURES}]. Got {request.metadata_field}")
-        answer = get_model_metadata_pb2.GetModelMetadataResponse()
-        answer.model_spec.name = request.model_spec.name
-        with self._models.use(*_target(request.model_spec)) as version:
-            answer.model_spec.version.value = version.number
-            answer.metadata[SIGNATURES].Pack(version.servable.definitions)
-        return answer
+        metadata = any_pb2.Any()
+        name, number = _target(request.model_spec)
+        with self.models.use(name, number) as version:
+            metadata.Pack(version.servable.definitions)
+        spec = {"name": name, "version": {"value": version.number}}
+        return get_model_metadata_pb2.GetModelMetadataResponse(
+            model_spec=spec, metadata={SIGNATURES: metadata}
+        )
 
     @_answers
     async def GetModelStatus(self, request):
-        return status_message(self._models, *_target(request.model_spec))
+        return status_message(self.models, *_target(request.model_spec))
 
 
 def _target(spec) -> tuple[str, int | None]:
@@ -102,35 +107,38 @@ def _target(spec) -> tuple[str, int | None]:
     return spec.name, spec.version.value if spec.HasField("version") else None
 
 
-def _arrays(tensors: Mapping, specs: Mapping[str, Spec], most: int) -> dict[str, np.ndarray]:
+def _arrays(tensors: Mapping, specs: Specs, most: int) -> dict[str, np.ndarray]:
     """The inputs of a request, checked against its signature.
 
     Raises:
         RequestError: a name, shape or type is none of the signature's, or a tensor is not whole.
     """
     if tensors.keys() != specs.keys():
-        raise invalid(f"Inputs must be {sorted(specs)}. Got {sorted(tensors)}")
-    arrays = {}
-    for name, spec in specs.items():
-        shape = [dimension.size for dimension in tensors[name].tensor_shape.dim]
-        check_shape(name, shape, spec)
-        dtype = types_pb2.DataType.Name(tensors[name].dtype)
-        if dtype != spec.dtype or min(shape, default=0) < 0 or math.prod(shape) > most:
-            raise invalid(f"Input {name} must be {spec.dtype}, at most {most}. Got {dtype} {shape}")
-        try:
-            arrays[name] = tf.make_ndarray(tensors[name])
-        except (TypeError, ValueError) as error:
-            raise invalid(f"Input {name} is not a whole tensor: {error}") from None
-    return arrays
+        raise invalid(f"Inputs must be {list(specs)}. Got {sorted(tensors)}")
+    return {name: _array(name, tensors[name], spec, most) for name, spec in specs.items()}
+
+
+def _array(name: str, tensor, spec: tf.TensorSpec, most: int) -> np.ndarray:
+    shape = [dimension.size for dimension in tensor.tensor_shape.dim]
+    if min(shape, default=0) < 0 or math.prod(shape) > most:
+        raise invalid(f"Input {name} must have at most {most} values. Got {reprlib.repr(shape)}")
+    check_shape(name, shape, spec)
+    if tensor.dtype != spec.dtype.as_datatype_enum:
+        raise invalid(
+            f"Input {name} must be of type {spec.dtype.name}. Got DataType {tensor.dtype}"
+        )
+    try:
+        return tf.make_ndarray(tensor)
+    except (TypeError, ValueError) as error:
+        raise invalid(f"Input {name} is not a whole tensor: {error}") from None
 
 
 def _answer(request, name: str, version: int, outputs: Mapping[str, np.ndarray]):
-    answer = predict_pb2.PredictResponse()
-    answer.model_spec.name = request.model_spec.name
-    answer.model_spec.signature_name = name
-    answer.model_spec.version.value = version
-    for key in request.output_filter or outputs:
-        if key not in outputs:
-            raise invalid(f"output tensor alias not found in signature: {key}")
-        answer.outputs[key].CopyFrom(tf.make_tensor_proto(outputs[key]))
-    return answer
+    keys = request.output_filter or outputs
+    if missing := [key for key in keys if key not in outputs]:
+        raise invalid(f"output tensor alias not found in signature: {', '.join(missing)}")
+    model = request.model_spec.name
+    return predict_pb2.PredictResponse(
+        model_spec={"name": model, "signature_name": name, "version": {"value": version}},
+        outputs={key: tf.make_tensor_proto(outputs[key]) for key in keys},
+    )

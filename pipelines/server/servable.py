@@ -6,19 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, prediction_log_pb2
 
 from pipelines.server.errors import RequestError, invalid
-from pipelines.server.requests import DEFAULT_SIGNATURE, Spec
+from pipelines.server.requests import DEFAULT_SIGNATURE, Specs
 
 WARMUP = "assets.extra/tf_serving_warmup_requests"
 TRACE = "<stack traces unavailable>\n"  # above it, an error repeats the graph
-
-DTYPE = {
-    name: tf.as_dtype(number) for name, number in types_pb2.DataType.items() if 0 < number < 24
-}
 
 
 class Signature(NamedTuple):
@@ -31,8 +26,8 @@ class Signature(NamedTuple):
     """
 
     function: Callable[..., Mapping[str, tf.Tensor]]
-    inputs: Mapping[str, Spec]
-    outputs: Mapping[str, Spec]
+    inputs: Specs
+    outputs: Specs
     method: str
 
     @property
@@ -42,13 +37,10 @@ class Signature(NamedTuple):
         All inputs and outputs must have a free first dimension. The outputs' other dimensions must
         be fixed: rows padded to the longest of a batch would differ with their neighbours.
         """
-        tensors = [*self.inputs.values(), *self.outputs.values()]
-        free = all(spec.shape and spec.shape[0] is None for spec in tensors)
-        return (
-            free
-            and bool(self.inputs)
-            and not any(None in spec.shape[1:] for spec in self.outputs.values())
-        )
+        specs = [*self.inputs.values(), *self.outputs.values()]
+        free = all(spec.shape.rank and spec.shape[0] is None for spec in specs)
+        fixed = all(spec.shape[1:].is_fully_defined() for spec in self.outputs.values())
+        return bool(self.inputs) and free and fixed
 
 
 class Servable:
@@ -92,7 +84,7 @@ class Servable:
         signature = self.signatures[name]
         try:
             tensors = {
-                key: tf.constant(value, DTYPE[signature.inputs[key].dtype])
+                key: tf.constant(value, signature.inputs[key].dtype)
                 for key, value in inputs.items()
             }
             return {key: value.numpy() for key, value in signature.function(**tensors).items()}
@@ -131,14 +123,7 @@ def warmup_requests(folder: Path) -> Iterator[tuple[str, dict[str, np.ndarray]]]
         yield request.model_spec.signature_name or DEFAULT_SIGNATURE, inputs
 
 
-def _specs(tensors: Mapping[str, meta_graph_pb2.TensorInfo]) -> dict[str, Spec]:
+def _specs(tensors: Mapping[str, meta_graph_pb2.TensorInfo]) -> Specs:
     return {
-        name: Spec(types_pb2.DataType.Name(info.dtype), _shape(info.tensor_shape))
-        for name, info in sorted(tensors.items())
+        name: tf.TensorSpec(info.tensor_shape, info.dtype) for name, info in sorted(tensors.items())
     }
-
-
-def _shape(proto) -> tuple[int | None, ...] | None:
-    if proto.unknown_rank:
-        return None
-    return tuple(None if dim.size < 0 else dim.size for dim in proto.dim)

@@ -8,20 +8,18 @@ import pytest
 from zoo.checks import (
     check,
     check_choice,
-    check_integer,
     check_integers,
-    check_rate,
     check_rates,
 )
 
 
 def test_what_fits_passes():
     check("size", "be even", 4, True)
-    check_integer("units", 1)
-    check_integer("units", np.int64(3))
-    check_integer("pairs", 0, least=0)
-    check_rate("dropout", 0)
-    check_rate("dropout", np.float32(0.5))
+    check_integers(units=1)
+    check_integers(units=np.int64(3))
+    check_integers(0, pairs=0)
+    check_rates(dropout=0)
+    check_rates(dropout=np.float32(0.5))
     check_choice("cell", "lstm", ("lstm", "gru"))
 
 
@@ -29,21 +27,21 @@ def test_what_fits_passes():
 def test_a_size_is_a_positive_integer(value):
     message = re.escape(f"`units` must be a positive integer. Got {value!r}.")
     with pytest.raises(ValueError, match=f"^{message}$"):
-        check_integer("units", value)
+        check_integers(units=value)
 
 
 def test_the_least_integer_is_named():
     with pytest.raises(ValueError, match=r"`pairs` must be an integer of 0 or more\. Got -1\."):
-        check_integer("pairs", -1, least=0)
+        check_integers(0, pairs=-1)
     with pytest.raises(ValueError, match=r"`classes` must be an integer of 2 or more\. Got 1\."):
-        check_integer("classes", 1, least=2)
+        check_integers(2, classes=1)
 
 
 @pytest.mark.parametrize("value", [1, 1.0, -0.1, float("nan"), "0.5", True, None])
 def test_a_rate_is_a_number_from_0_to_below_1(value):
     message = re.escape(f"`dropout` must be a number in [0, 1). Got {value!r}.")
     with pytest.raises(ValueError, match=f"^{message}$"):
-        check_rate("dropout", value)
+        check_rates(dropout=value)
 
 
 def test_choices_are_named():

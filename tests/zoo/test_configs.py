@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from tests.zoo.public_classes import public_classes
-from zoo.encoders import ApplicationsPreprocessing
 from zoo.encoders.small_cnn import build_small_cnn
 from zoo.layers import LSTM, LSTMCell, SimpleRNN, SimpleRNNCell
 from zoo.layers.attention import AdditiveAttention, MultiplicativeAttention
@@ -62,7 +61,6 @@ def pair_embedding():
 
 
 CASES = {
-    ApplicationsPreprocessing: Case(lambda: ApplicationsPreprocessing("ResNet50"), (IMAGES,)),
     LSTMCell: Case(lambda: LSTMCell(4, **CELL, **GATES), (X[:, 2], H)),
     LSTM: Case(lambda: LSTM(4, **LAYER, **GATES)),
     SimpleRNNCell: Case(

@@ -91,8 +91,8 @@ class Rules:
 
     def first_tokens(self, batch: Tensor, beams: Tensor) -> Tensor:
         """The tokens that the first step reads. <int32>[batch, beams]."""
-        start = ops.cast(self.start_token, "int32")
-        return ops.broadcast_to(ops.reshape(start, (-1, 1)), (batch, beams))
+        start = ops.reshape(ops.cast(self.start_token, "int32"), (-1, 1))
+        return ops.broadcast_to(start, (batch, beams))
 
     def no_tokens(self, batch: Tensor, beams: Tensor) -> Tensor:
         """Padding alone. <int32>[batch, beams, max_length]."""

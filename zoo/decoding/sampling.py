@@ -71,8 +71,9 @@ def sample(
     rules = Rules(**rules)
     # Each step has a key drawn from the root. Counting up from the root would not do: a
     # SeedGenerator counts too, and its next call would meet the same numbers a step earlier.
-    shape = (rules.max_length, 2)
-    keys = keras.random.randint(shape, 0, 2**31 - 1, dtype="int32", seed=_root(seed))
+    keys = keras.random.randint(
+        (rules.max_length, 2), 0, 2**31 - 1, dtype="int32", seed=_root(seed)
+    )
 
     def choose(log_probs, place):
         logits = log_probs / ops.clip(ops.cast(temperature, "float32"), 1e-6, 1e6)

@@ -3,17 +3,15 @@
 import difflib
 import hashlib
 import inspect
-from collections.abc import Callable, Iterable
 
 import keras
 from keras import layers
 
-from zoo.checks import check_integer
+from zoo.checks import check, check_integers
 from zoo.encoders.efficientnet_lite import LITES, TOPS, build_classifier, build_efficientnet_lite
 from zoo.encoders.small_cnn import build_small_cnn
 
 __all__ = [
-    "ApplicationsPreprocessing",
     "build_classifier",
     "build_encoder",
     "learn",
@@ -50,16 +48,13 @@ def build_encoder(
         ImportError: the package that carries the weights is not installed.
     """
     if image_size is not None:
-        check_integer("image_size", image_size)
-    if weights not in ("imagenet", None):
-        raise ValueError(f'`weights` must be "imagenet" or None. Got {weights!r}.')
+        check_integers(image_size=image_size)
+    check("weights", 'be "imagenet" or None', repr(weights), weights in ("imagenet", None))
     if name in LITES:
         return build_efficientnet_lite(name, image_size=image_size, weights=weights, top=top)
-    if top != TOPS[0]:
-        raise ValueError(f"`top` is an option of EfficientNet-Lite only. Got {top!r} for {name}.")
+    check("top", f"be {TOPS[0]} for all but EfficientNet-Lite", repr(top), top == TOPS[0])
     if name == "small_cnn":
-        if weights is not None:
-            raise ValueError(f"`weights` must be None for small_cnn. Got {weights!r}.")
+        check("weights", "be None for small_cnn", repr(weights), weights is None)
         return build_small_cnn(image_size or 64)
     return _build_application(name, image_size or 224, weights)
 
@@ -81,16 +76,10 @@ def split_encoder(encoder: keras.Model, layer: str) -> tuple[keras.Model, keras.
         ValueError: the encoder has no such layer, or it does not give a grid.
     """
     names = [member.name for member in encoder.layers]
-    if layer not in names:
-        near = difflib.get_close_matches(layer, names, n=3)
-        raise ValueError(
-            f"`layer` must name a layer of {encoder.name}. Got {layer!r}; near: {near}."
-        )
+    near = difflib.get_close_matches(layer, names)
+    check("layer", f"name a layer of {encoder.name}, such as {near}", repr(layer), layer in names)
     grid = encoder.get_layer(layer).output
-    if len(grid.shape) != 4:
-        raise ValueError(
-            f"`layer` must give a grid [batch, rows, columns, channels]. Got {layer!r}."
-        )
+    check("layer", "give [batch, rows, columns, channels]", repr(layer), len(grid.shape) == 4)
     cells = layers.Reshape((-1, grid.shape[-1]), name="trunk_cells")(grid)
     trunk = keras.Model(encoder.input, cells, name=f"{encoder.name}_trunk")
     inputs = keras.Input(cells.shape[1:], name="trunk_cells")
@@ -125,44 +114,15 @@ def weights_digest(model: keras.Model) -> str:
     return digest.hexdigest()[:16]
 
 
-@keras.saving.register_keras_serializable(package="unfold")
-class ApplicationsPreprocessing(layers.Layer):
-    """RGB in 0..255 to what a network of `keras.applications` takes: its own `preprocess_input`.
-
-    Args:
-        network: the network's class name, such as "ResNet50".
-    """
-
-    def __init__(self, network: str, **kwargs):
-        super().__init__(**kwargs)
-        self._preprocess = inspect.getmodule(_applications()[network]).preprocess_input
-
-    def call(self, image):
-        return self._preprocess(image)
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-
-def _applications() -> dict[str, Callable[..., keras.Model]]:
-    """Class name -> the function that builds this network of `keras.applications`."""
-    return dict(inspect.getmembers(keras.applications, inspect.isfunction))
-
-
 def _build_application(name: str, image_size: int, weights: str | None) -> keras.Model:
-    applications = _applications()
-    if name not in applications:
-        raise ValueError(f"`name` must be an encoder that exists. {_nearest(name, applications)}")
-    shape = (image_size, image_size, 3)
-    network = applications[name](include_top=False, weights=weights, input_shape=shape)
-    inputs = keras.Input(shape, name="image")
-    x = network(ApplicationsPreprocessing(name, name="preprocess")(inputs))
+    applications = dict(inspect.getmembers(keras.applications, inspect.isfunction))
+    known = {known.lower(): known for known in (*LITES, "small_cnn", *applications)}
+    nearest = difflib.get_close_matches(str(name).lower(), known, n=1, cutoff=0.0)[0]
+    rule = f"be an encoder that exists, such as the nearest name {known[nearest]!r}"
+    check("name", rule, repr(name), name in applications)
+    build = applications[name]
+    inputs = keras.Input((image_size, image_size, 3), name="image")
+    network = build(include_top=False, weights=weights, input_shape=inputs.shape[1:])
+    x = network(inspect.getmodule(build).preprocess_input(inputs))
     outputs = layers.Reshape((-1, x.shape[-1]), name="cells")(x)
     return keras.Model(inputs, outputs, name=f"{name}_encoder")
-
-
-def _nearest(name: str, applications: Iterable[str]) -> str:
-    known = [*LITES, "small_cnn", *applications]
-    lower = {k.lower(): k for k in known}
-    nearest = difflib.get_close_matches(str(name).lower(), lower, n=1, cutoff=0.0)
-    return f"Got {name!r}; the nearest name is {lower[nearest[0]]!r}."

@@ -23,12 +23,14 @@ import keras
 import numpy as np
 from keras import layers
 
+from zoo.checks import check
 from zoo.encoders.torch_pickle import read_state_dict
 
 STEM_CHANNELS = 32
 HEAD_CHANNELS = 1280
 CLASSES = 1000
 TOPS = ("head_conv", "block_output")
+CONVOLUTION = {"padding": "same", "data_format": "channels_last", "use_bias": False}
 
 
 class Lite(NamedTuple):
@@ -46,25 +48,15 @@ LITES = {
     "efficientnet_lite2": Lite(1.1, 1.2, 260, "efficientnet-lite2-9656183e.pth"),
 }
 
-
-class Stage(NamedTuple):
-    """Blocks of one shape; the first of them has the stride and changes the channels."""
-
-    repeats: int
-    kernel: int
-    stride: int
-    expansion: int
-    channels: int
-
-
+# Of each stage: repeats, kernel, stride of the first block (1 in the others), expansion, channels.
 STAGES = (
-    Stage(1, 3, 1, 1, 16),
-    Stage(2, 3, 2, 6, 24),
-    Stage(2, 5, 2, 6, 40),
-    Stage(3, 3, 2, 6, 80),
-    Stage(3, 5, 1, 6, 112),
-    Stage(4, 5, 2, 6, 192),
-    Stage(1, 3, 1, 6, 320),
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
 )
 
 
@@ -87,14 +79,12 @@ def scaled_channels(channels: int, width: float) -> int:
 
 def blocks(lite: Lite) -> Iterator[Block]:
     """The blocks of a network in order."""
-    for number, stage in enumerate(STAGES, start=1):
-        fixed = number in (1, len(STAGES))
-        repeats = stage.repeats if fixed else math.ceil(stage.repeats * lite.depth)
-        channels = scaled_channels(stage.channels, lite.width)
-        for i in range(repeats):
-            stride = stage.stride if i == 0 else 1
+    for number, (repeats, kernel, stride, expansion, channels) in enumerate(STAGES, start=1):
+        depth = lite.depth if 1 < number < len(STAGES) else 1
+        for i in range(math.ceil(repeats * depth)):
             name = f"block{number}{'abcdefgh'[i]}"
-            yield Block(name, stage.kernel, stride, stage.expansion, channels)
+            width = scaled_channels(channels, lite.width)
+            yield Block(name, kernel, stride if i == 0 else 1, expansion, width)
 
 
 def build_efficientnet_lite(
@@ -137,16 +127,13 @@ def build_classifier(
 
 
 def _network(name: str, image_size: int | None, top: str):
-    if name not in LITES:
-        raise ValueError(f"`name` must be one of {', '.join(LITES)}. Got {name!r}.")
-    if top not in TOPS:
-        raise ValueError(f"`top` must be one of {', '.join(TOPS)}. Got {top!r}.")
-    lite = LITES[name]
-    size = lite.image_size if image_size is None else image_size
+    check("name", f"be one of {', '.join(LITES)}", repr(name), name in LITES)
+    check("top", f"be one of {', '.join(TOPS)}", repr(top), top in TOPS)
+    size = LITES[name].image_size if image_size is None else image_size
     inputs = keras.Input((size, size, 3), name="image")
     x = layers.Rescaling(1 / 128, offset=-127 / 128, name="rescale")(inputs)  # (x - 127) / 128
     x = _conv(x, STEM_CHANNELS, "stem", kernel=3, stride=2)
-    for block in blocks(lite):
+    for block in blocks(LITES[name]):
         x = _block(x, block)
     if top == "head_conv":
         x = _conv(x, HEAD_CHANNELS, "head")
@@ -157,15 +144,9 @@ def _block(x, block: Block):
     shortcut, channels = x, x.shape[-1]
     if block.expansion != 1:
         x = _conv(x, channels * block.expansion, f"{block.name}_expand")
-    x = layers.DepthwiseConv2D(
-        block.kernel,
-        strides=block.stride,
-        padding="same",
-        data_format="channels_last",
-        use_bias=False,
-        name=f"{block.name}_depthwise_conv",
-    )(x)
-    x = _norm(x, f"{block.name}_depthwise")
+    name = f"{block.name}_depthwise"
+    options = {"strides": block.stride, "name": f"{name}_conv", **CONVOLUTION}
+    x = _norm(layers.DepthwiseConv2D(block.kernel, **options)(x), name)
     x = _conv(x, block.channels, f"{block.name}_project", activate=False)
     if block.stride == 1 and channels == block.channels:
         x = layers.Add(name=f"{block.name}_add")([x, shortcut])
@@ -173,16 +154,8 @@ def _block(x, block: Block):
 
 
 def _conv(x, channels: int, name: str, *, kernel: int = 1, stride: int = 1, activate: bool = True):
-    x = layers.Conv2D(
-        channels,
-        kernel,
-        strides=stride,
-        padding="same",
-        data_format="channels_last",
-        use_bias=False,
-        name=f"{name}_conv",
-    )(x)
-    return _norm(x, name, activate)
+    convolution = layers.Conv2D(channels, kernel, stride, name=f"{name}_conv", **CONVOLUTION)
+    return _norm(convolution(x), name, activate)
 
 
 def _norm(x, name: str, activate: bool = True):
@@ -191,11 +164,9 @@ def _norm(x, name: str, activate: bool = True):
 
 
 def _with_weights(model: keras.Model, name: str, weights: str | None) -> keras.Model:
-    if weights is None:
-        return model
-    if weights != "imagenet":
-        raise ValueError(f'`weights` must be "imagenet" or None. Got {weights!r}.')
-    load_state_dict(model, read_state_dict(weights_path(name)), LITES[name])
+    check("weights", 'be "imagenet" or None', repr(weights), weights in ("imagenet", None))
+    if weights:
+        load_state_dict(model, read_state_dict(weights_path(name)), LITES[name])
     return model
 
 
@@ -218,47 +189,38 @@ def load_state_dict(model: keras.Model, state: dict[str, np.ndarray], lite: Lite
         ValueError: a tensor is missing, has another shape, or belongs to no layer.
     """
     left = {key for key in state if not key.endswith("num_batches_tracked")}
-    built = {layer.name for layer in model.layers}
-    for layer_name, prefix in _port_names(lite):
-        keys, values = _layer_weights(prefix, state, dense=layer_name == "logits")
-        left -= keys
-        if layer_name in built:
-            model.get_layer(layer_name).set_weights(values)
+    built = {layer.name: layer for layer in model.layers}
+    for name, prefix, kind in _port_layers(lite):
+        parts, axes = PORT_WEIGHTS[kind]
+        keys = [f"{prefix}.{part}" for part in parts]
+        if missing := [key for key in keys if key not in state]:
+            raise ValueError(f"The state dict lacks {', '.join(missing)}.")
+        left.difference_update(keys)
+        if name in built:
+            first, *others = (state[key] for key in keys)
+            built[name].set_weights([first.transpose(axes), *others])
     if left:
         raise ValueError(f"The state dict has tensors that no layer takes: {sorted(left)}.")
 
 
-def _port_names(lite: Lite) -> Iterator[tuple[str, str]]:
-    """Our layer's name, and the state dict's prefix for it."""
-    yield from (("stem_conv", "_conv_stem"), ("stem_bn", "_bn0"))
+# Kind of layer -> names of its weights in the port, in Keras' order; axes of the first for Keras.
+PORT_WEIGHTS = {
+    "conv": (["weight"], (2, 3, 1, 0)),  # [out, in, k, k] -> [k, k, in, out]
+    "depthwise": (["weight"], (2, 3, 0, 1)),  # [in, 1, k, k] -> [k, k, in, 1]
+    "bn": (["weight", "bias", "running_mean", "running_var"], (0,)),
+    "dense": (["weight", "bias"], (1, 0)),
+}
+
+
+def _port_layers(lite: Lite) -> Iterator[tuple[str, str, str]]:
+    """Our layer's name, the state dict's prefix for it, and its kind in `PORT_WEIGHTS`."""
+    yield from (("stem_conv", "_conv_stem", "conv"), ("stem_bn", "_bn0", "bn"))
     for i, block in enumerate(blocks(lite)):
         for number, part in enumerate(("expand", "depthwise", "project")):
             if part == "expand" and block.expansion == 1:
                 continue
-            yield f"{block.name}_{part}_conv", f"_blocks.{i}._{part}_conv"
-            yield f"{block.name}_{part}_bn", f"_blocks.{i}._bn{number}"
-    yield from (("head_conv", "_conv_head"), ("head_bn", "_bn1"), ("logits", "_fc"))
-
-
-def _layer_weights(
-    prefix: str, state: dict[str, np.ndarray], dense: bool
-) -> tuple[set[str], list[np.ndarray]]:
-    """The state dict's keys under a prefix, and their values in Keras' order and layout."""
-    batch_norm = "_bn" in prefix
-    parts = ["weight"]
-    if batch_norm:
-        parts += ["bias", "running_mean", "running_var"]
-    elif dense:
-        parts += ["bias"]
-    keys = [f"{prefix}.{part}" for part in parts]
-    missing = [key for key in keys if key not in state]
-    if missing:
-        raise ValueError(f"The state dict lacks {', '.join(missing)}.")
-    values = [state[key] for key in keys]
-    if dense:
-        values[0] = values[0].T
-    elif "_depthwise_" in prefix:
-        values[0] = values[0].transpose(2, 3, 0, 1)  # [in, 1, k, k] -> [k, k, in, 1]
-    elif not batch_norm:
-        values[0] = values[0].transpose(2, 3, 1, 0)  # [out, in, k, k] -> [k, k, in, out]
-    return set(keys), values
+            kind = "depthwise" if part == "depthwise" else "conv"
+            yield f"{block.name}_{part}_conv", f"_blocks.{i}._{part}_conv", kind
+            yield f"{block.name}_{part}_bn", f"_blocks.{i}._bn{number}", "bn"
+    yield from (("head_conv", "_conv_head", "conv"), ("head_bn", "_bn1", "bn"))
+    yield "logits", "_fc", "dense"

@@ -1,31 +1,58 @@
 """Reads a state dict from torch's old file format (before 1.6, not zip), without torch.
 
-The file is four pickles (magic number, protocol version, system information, the state dict
-itself), a fifth with the list of storage keys, and then for each key an int64 count and the raw
-little-endian numbers. A tensor is a view into a storage:
+The file is five pickles (magic number, protocol version, system information, the state dict
+itself, the list of storage keys), and then for each key an int64 count and the raw little-endian
+numbers. A tensor is a view into a storage:
 
     tensor[i, j, ...] = storage[offset + i * stride[0] + j * stride[1] + ...]
 
-A general unpickler calls whatever the file names. The small stack machine below calls nothing: it
-walks the opcodes that `pickletools` disassembles and knows two constructions, an empty
-`OrderedDict` and a tensor. Each other name, and each opcode that a state dict does not need, is an
-error. So a file cannot run code, whatever it holds.
+A general unpickler calls whatever the file names. The unpickler below knows the opcodes and the
+names of a plain state dict alone, and each other opcode and name is an error. So a file cannot run
+code, whatever it holds.
 """
 
 import io
-import math
-import pickletools
-import reprlib
+import pickle
+from collections import namedtuple
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
-_DICT = "collections.OrderedDict"
-_TENSOR = "torch._utils._rebuild_tensor_v2"
-_STORAGES = {
+# fmt: off
+_OPCODES = (
+    pickle.PROTO, pickle.STOP, pickle.MARK, pickle.GLOBAL, pickle.REDUCE, pickle.BINPERSID,
+    pickle.BINPUT, pickle.LONG_BINPUT, pickle.BINGET, pickle.LONG_BINGET,
+    pickle.NONE, pickle.NEWTRUE, pickle.NEWFALSE, pickle.BINUNICODE,
+    pickle.BININT, pickle.BININT1, pickle.BININT2, pickle.LONG1,
+    pickle.EMPTY_TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3, pickle.TUPLE,
+    pickle.EMPTY_LIST, pickle.APPEND, pickle.APPENDS, pickle.SETITEM, pickle.SETITEMS,
+)
+# fmt: on
+
+# A run of numbers that follows the pickles.
+_Storage = namedtuple("_Storage", "dtype key count")
+# A view into a storage whose numbers have not been read yet, as unchecked as the file gives it.
+_Tensor = namedtuple("_Tensor", "storage offset size stride requires_grad hooks")
+
+
+class _Dict(dict):
+    """A dict of names: of another key, such as tuples in tuples, the hash could take for ever."""
+
+    def __init__(self):
+        super().__init__()
+
+    def __setitem__(self, key: str, value: Any):
+        if not isinstance(key, str):
+            raise ValueError(f"a dict's key must be a string. Got a {type(key).__name__}")
+        super().__setitem__(key, value)
+
+
+_NAMES = {
+    "collections.OrderedDict": _Dict,
+    "torch._utils._rebuild_tensor_v2": _Tensor,
     "torch.FloatStorage": np.dtype("<f4"),
     "torch.DoubleStorage": np.dtype("<f8"),
     "torch.HalfStorage": np.dtype("<f2"),
@@ -36,35 +63,6 @@ _STORAGES = {
     "torch.ByteStorage": np.dtype("u1"),
     "torch.BoolStorage": np.dtype("?"),
 }
-_ALLOWED = {_DICT, _TENSOR, *_STORAGES}
-
-_LITERALS = {"BININT", "BININT1", "BININT2", "LONG1", "BINUNICODE"}
-_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
-_TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
-_MARK = object()
-
-
-class _Name(NamedTuple):
-    """An allowed name, as the file wrote it. It is never imported."""
-
-    name: str
-
-
-class _Storage(NamedTuple):
-    """A run of numbers that follows the pickles."""
-
-    key: str
-    dtype: np.dtype
-    count: int
-
-
-class _Tensor(NamedTuple):
-    """A view into a storage whose numbers have not been read yet."""
-
-    storage: _Storage
-    offset: int
-    size: tuple[int, ...]
-    stride: tuple[int, ...]
 
 
 def read_state_dict(path: str | Path) -> dict[str, np.ndarray]:
@@ -84,161 +82,70 @@ def read_state_dict(path: str | Path) -> dict[str, np.ndarray]:
     if data.startswith(b"PK\x03\x04"):
         raise ValueError(f"`{path}` is in torch's newer zip format; this reader knows the old one.")
     try:
-        return _read(data)
-    except _Refused as error:
-        raise ValueError(f"`{path}` is not a plain state dict: {error}") from None
-    except (ValueError, IndexError, KeyError, TypeError, OverflowError) as error:
+        return _read(io.BytesIO(data))
+    except Exception as error:  # opcodes in a senseless order may raise anything
         raise ValueError(
-            f"`{path}` is cut off or not in torch's old pickle format: {error!r}"
+            f"`{path}` is cut off or no plain state dict in torch's old pickle format: {error!r}"
         ) from error
 
 
-class _Refused(Exception):
-    """The file asks for something that a state dict does not need."""
+class _Unpickler(pickle._Unpickler):
+    """The unpickler that Python has in Python: its opcodes are a table, here without most."""
+
+    class _Dispatch(dict):
+        def __missing__(self, code: int):
+            raise ValueError(f"the opcode {bytes([code])} is not allowed")
+
+    dispatch = _Dispatch({code[0]: pickle._Unpickler.dispatch[code[0]] for code in _OPCODES})
+    dispatch[pickle.EMPTY_DICT[0]] = lambda self: self.append(_Dict())
+    # The attributes of a state dict, versions of torch's modules, are not needed.
+    dispatch[pickle.BUILD[0]] = lambda self: self.stack.pop()
+
+    def find_class(self, module: str, name: str) -> Any:
+        if f"{module}.{name}" not in _NAMES:
+            raise ValueError(f"the name {f'{module}.{name}'!r} is not allowed")
+        return _NAMES[f"{module}.{name}"]
+
+    def persistent_load(self, pid: Any) -> _Storage:
+        match pid:
+            case ("storage", np.dtype() as dtype, str(key), str(), int(count), None):
+                return _Storage(dtype, key, count)
+        raise ValueError("a persistent id is not that of a storage")
 
 
-def _read(data: bytes) -> dict[str, np.ndarray]:
-    stream = io.BytesIO(data)
-    magic = _load(stream)
-    if magic != _MAGIC:
-        raise ValueError(f"the first number must be {_MAGIC:#x}. Got {_short(magic)}")
-    protocol, system = _load(stream), _load(stream)
-    if protocol != _PROTOCOL or system["little_endian"] is not True:
-        raise ValueError(f"unknown protocol {_short(protocol)} or system {_short(system)}")
-    tensors = _load(stream)
-    if not isinstance(tensors, dict):
-        raise _Refused(f"it must hold a dict of tensors. Got {_short(tensors)}")
+def _read(stream: io.BytesIO) -> dict[str, np.ndarray]:
+    pickles = (_Unpickler(stream).load() for _ in range(5))
+    header = next(pickles), next(pickles), next(pickles)["little_endian"]
+    if header != (_MAGIC, _PROTOCOL, True):
+        raise ValueError(f"it must begin with {_MAGIC:#x}, {_PROTOCOL} and be little-endian")
+    tensors, keys = pickles
     for name, tensor in tensors.items():
         if not isinstance(tensor, _Tensor):
-            raise _Refused(f"entry {name!r} must be a tensor. Got {_short(tensor)}")
-    storages = _read_storages(stream, {t.storage.key: t.storage for t in tensors.values()})
-    return {name: _view(tensor, storages[tensor.storage.key]) for name, tensor in tensors.items()}
+            raise ValueError(f"entry {name!r} must be a tensor. Got a {type(tensor).__name__}")
+    if not all(isinstance(key, str) for key in keys):
+        raise ValueError("the keys of the storages must be strings")
+    storages = {tensor.storage.key: tensor.storage for tensor in tensors.values()}
+    numbers = {key: _numbers(stream, storages[key]) for key in keys}
+    return {name: _view(tensor, numbers[tensor.storage.key]) for name, tensor in tensors.items()}
 
 
-def _read_storages(stream: io.BytesIO, wanted: dict[str, _Storage]) -> dict[str, np.ndarray]:
-    arrays = {}
-    for key in _load(stream):
-        storage = wanted[key]
-        count = int.from_bytes(stream.read(8), "little", signed=True)
-        if count != storage.count:
-            raise ValueError(f"storage {key} must hold {storage.count} numbers. Got {count}")
-        raw = stream.read(count * storage.dtype.itemsize)
-        if len(raw) != count * storage.dtype.itemsize:
-            raise ValueError(f"the file ends inside storage {key}")
-        arrays[key] = np.frombuffer(raw, storage.dtype)
-    return arrays
+def _numbers(stream: io.BytesIO, storage: _Storage) -> np.ndarray:
+    count = int.from_bytes(stream.read(8), "little", signed=True)
+    numbers = np.frombuffer(stream.read(count * storage.dtype.itemsize), storage.dtype)
+    if not count == len(numbers) == storage.count:
+        raise ValueError(f"a storage must have {storage.count} numbers. Got {len(numbers)}")
+    return numbers
 
 
-def _view(tensor: _Tensor, storage: np.ndarray) -> np.ndarray:
-    """The tensor as an array of its own; its strides must not leave the storage."""
-    if math.prod(tensor.size) == 0:
-        return np.zeros(tensor.size, storage.dtype)
-    last = tensor.offset + sum((n - 1) * s for n, s in zip(tensor.size, tensor.stride, strict=True))
-    if last >= storage.size or math.prod(tensor.size) > storage.size:
-        raise ValueError(f"a tensor of size {tensor.size} leaves its storage of {storage.size}")
-    strides = [s * storage.itemsize for s in tensor.stride]
-    view = np.lib.stride_tricks.as_strided(storage[tensor.offset :], tensor.size, strides)
-    return np.array(view, order="C")
-
-
-def _load(stream: io.BytesIO) -> Any:
-    """Runs one pickle from the stream, up to its STOP, and returns what it built."""
-    stack: list[Any] = []
-    memo: dict[int, Any] = {}
-    for opcode, argument, _ in pickletools.genops(stream):
-        name = opcode.name
-        if name in _LITERALS:
-            stack.append(argument)
-        elif name in _CONSTANTS:
-            stack.append(_CONSTANTS[name])
-        elif name in ("BINPUT", "LONG_BINPUT"):
-            memo[argument] = stack[-1]
-        elif name in ("BINGET", "LONG_BINGET"):
-            stack.append(memo[argument])
-        elif name == "GLOBAL":
-            stack.append(_allowed(argument.replace(" ", ".", 1)))
-        elif name == "MARK":
-            stack.append(_MARK)
-        elif name == "EMPTY_DICT":
-            stack.append({})
-        elif name == "EMPTY_LIST":
-            stack.append([])
-        elif name == "TUPLE":
-            stack.append(tuple(_pop_to_mark(stack)))
-        elif name in _TUPLES:
-            stack[-_TUPLES[name] :] = [tuple(stack[-_TUPLES[name] :])]
-        elif name in ("APPEND", "APPENDS"):
-            items = _pop_to_mark(stack) if name == "APPENDS" else [stack.pop()]
-            _top(stack, list).extend(items)
-        elif name in ("SETITEM", "SETITEMS"):
-            items = _pop_to_mark(stack) if name == "SETITEMS" else [stack.pop(-2), stack.pop()]
-            _fill(_top(stack, dict), items)
-        elif name == "BINPERSID":
-            stack.append(_storage(stack.pop()))
-        elif name == "REDUCE":
-            arguments, what = stack.pop(), stack.pop()
-            stack.append(_construct(what, arguments))
-        elif name == "PROTO" and argument == 2:
-            continue
-        elif name == "BUILD":
-            stack.pop()  # a state dict's `_metadata`: versions of torch's modules, not needed
-            _top(stack, dict)
-        elif name == "STOP":
-            return stack.pop()
-        else:
-            raise _Refused(f"the opcode {name} {_short(argument)} is not allowed")
-    raise ValueError("a pickle without an end")
-
-
-def _allowed(name: str) -> _Name:
-    if name not in _ALLOWED:
-        raise _Refused(f"the name {name!r} is not allowed")
-    return _Name(name)
-
-
-def _short(value: Any) -> str:
-    """Like repr, of bounded length and depth: a file may nest tuples until repr never ends."""
-    return reprlib.repr(value)
-
-
-def _pop_to_mark(stack: list[Any]) -> list[Any]:
-    items = []
-    while (item := stack.pop()) is not _MARK:
-        items.append(item)
-    return items[::-1]
-
-
-def _top(stack: list[Any], kind: type) -> Any:
-    if not isinstance(stack[-1], kind):
-        raise _Refused(f"{_short(stack[-1])} is not a {kind.__name__} and takes no items or state")
-    return stack[-1]
-
-
-def _fill(entries: dict[str, Any], items: list[Any]) -> None:
-    for key, value in zip(items[::2], items[1::2], strict=True):
-        if not isinstance(key, str):
-            raise _Refused(f"a dict's key must be a string. Got {_short(key)}")
-        entries[key] = value
-
-
-def _storage(persistent_id: Any) -> _Storage:
-    """`("storage", type, key, device, count, view)`, the only persistent id that is known."""
-    match persistent_id:
-        case ("storage", _Name(name), str(key), str(), int(count), None) if name in _STORAGES:
-            return _Storage(key, _STORAGES[name], count)
-    raise _Refused(f"the persistent id {_short(persistent_id)} is not a storage")
-
-
-def _construct(what: Any, arguments: Any) -> Any:
-    """What the two allowed callables would have built."""
-    match what, arguments:
-        case _Name(name), () if name == _DICT:
-            return {}
-        case _Name(name), (_Storage() as storage, int(offset), tuple(size), tuple(stride), *_) if (
-            name == _TENSOR
-        ):
-            numbers = (offset, *size, *stride)
-            if not all(isinstance(n, int) and n >= 0 for n in numbers):
-                raise _Refused(f"a tensor's numbers must be 0 or more. Got {_short(numbers)}")
-            return _Tensor(storage, offset, size, stride)
-    raise _Refused(f"{_short(what)} cannot be called with {_short(arguments)}")
+def _view(tensor: _Tensor, numbers: np.ndarray) -> np.ndarray:
+    """The tensor as an array of its own; NumPy lets no stride leave the storage."""
+    if not all(
+        isinstance(n, int) and n >= 0 for n in (tensor.offset, *tensor.size, *tensor.stride)
+    ):
+        raise ValueError("a tensor's offset, sizes and strides must be integers of 0 or more")
+    strides = [step * numbers.itemsize for step in tensor.stride]
+    start = tensor.offset * numbers.itemsize
+    view = np.ndarray(tensor.size, numbers.dtype, numbers, start, strides)
+    if view.size > numbers.size:
+        raise ValueError(f"a tensor of {view.size} numbers in a storage of {numbers.size}")
+    return view.copy()

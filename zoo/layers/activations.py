@@ -16,14 +16,9 @@ import keras
 
 Tensor = Any
 
-_SLOPES: dict[Callable, Callable[[Tensor], Tensor]] = {
+SLOPES: dict[Callable, Callable[[Tensor], Tensor]] = {  # activation -> dy/dz from y
     keras.activations.sigmoid: lambda y: y * (1 - y),
     keras.activations.tanh: lambda y: 1 - y * y,
     keras.activations.relu: lambda y: keras.ops.cast(y > 0, y.dtype),
     keras.activations.linear: keras.ops.ones_like,
 }
-
-
-def slope_from_output(activation: Callable) -> Callable[[Tensor], Tensor] | None:
-    """The function that gives dy/dz from y = activation(z), or None where there is none."""
-    return _SLOPES.get(activation)

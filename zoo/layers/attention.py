@@ -7,7 +7,7 @@ Additive (Bahdanau, Cho and Bengio, ICLR 2015) and multiplicative (Luong, Pham a
 import keras
 from keras import ops
 
-from zoo.checks import check_choice, check_integer
+from zoo.checks import check_choice, check_integers
 
 ATTENTIONS = ("additive", "multiplicative", "none")
 
@@ -25,9 +25,7 @@ class Attention(keras.layers.Layer):
     where it last looked has a state, and gives it there; by default there is none.
     """
 
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.supports_masking = True
+    supports_masking = True
 
     def build(self, queries_shape, memory_shape, keys_shape=None, memory_mask_shape=None):
         self.built = True
@@ -96,7 +94,7 @@ class AdditiveAttention(Attention):
 
     def __init__(self, units: int, **kwargs):
         super().__init__(**kwargs)
-        check_integer("units", units)
+        check_integers(units=units)
         self.units = units
         self.query_projection = keras.layers.Dense(
             units, use_bias=False, dtype=self.dtype_policy, name="query"
@@ -154,10 +152,6 @@ class MultiplicativeAttention(Attention):
 
     Source: Luong, Pham and Manning (2015), equation 8 ("general").
     """
-
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.key_projection = None
 
     def build(self, queries_shape, memory_shape, keys_shape=None, memory_mask_shape=None):
         self.key_projection = keras.layers.Dense(

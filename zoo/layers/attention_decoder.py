@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from zoo.checks import check, check_choice, check_integer, check_rate
+from zoo.checks import check, check_choice, check_integers, check_rates
 from zoo.layers.attention import Attention
 from zoo.layers.constant_feature import ConstantFeature
 from zoo.layers.lecture_layer import CELLS, STATES, lecture_layer
@@ -85,9 +85,9 @@ class AttentionDecoder(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        check_integer("units", units)
+        check_integers(units=units)
         check_choice("cell", cell, CELLS)
-        check_rate("dropout", dropout)
+        check_rates(dropout=dropout)
         self.units, self.cell, self.same_at_all_steps = units, cell, same_at_all_steps
         self.constant = ConstantFeature(name="constant")
         self.first = lecture_layer(cell, units, "first")
@@ -119,7 +119,7 @@ class AttentionDecoder(keras.layers.Layer):
         rows = ops.reshape(inputs, (batch * n, time, inputs.shape[-1]))
         h = self.first(self.constant(rows), initial_state=first, training=training)
         h = self.dropout(h, training=training)
-        context, weights = self._attend(ops.reshape(h, (batch, n * time, self.units)), memory)
+        context, weights, _ = self._attend(ops.reshape(h, (batch, n * time, self.units)), memory)
         rows = ops.reshape(context, (batch * n, time, context.shape[-1]))
         rows = self.constant(ops.concatenate([h, rows], axis=-1))
         h = self.second(rows, initial_state=second, training=training)
@@ -172,7 +172,7 @@ class AttentionDecoder(keras.layers.Layer):
 
         first, second, looking = self._parts(state)
         h, first = self.first.cell(self.constant(_flat(inputs)), [_flat(value) for value in first])
-        context, weights, looking = self._look(wide(h), looking, memory)
+        context, weights, looking = self._attend(wide(h), memory, looking)
         joined = self.constant(ops.concatenate([h, _flat(context)], axis=-1))
         h, second = self.second.cell(joined, [_flat(value) for value in second])
         return wide(h), context, weights, [*(wide(value) for value in (*first, *second)), *looking]
@@ -184,35 +184,33 @@ class AttentionDecoder(keras.layers.Layer):
         count = STATES[self.cell]
         return list(state[:count]), list(state[count : 2 * count]), list(state[2 * count :])
 
-    def _attend(self, queries, memory):
-        """Context `[batch, time, width]` of queries `[batch, time, units]`, and weights or None."""
+    def _attend(self, queries, memory, looking=None):
+        """Context `[batch, time, width]` of queries `[batch, time, units]`, and weights or None.
+
+        And, where the attention's state is given for one step of n sequences, the state after it.
+        """
         cells = memory["cells"]
         if self.attention is None:
             shape = (*ops.shape(queries)[:2], cells.shape[-1])
-            return ops.broadcast_to(cells, shape), None
-        keys, mask = memory.get("keys"), memory.get("mask")
-        return self.attention(queries, cells, keys=keys, memory_mask=mask)
-
-    def _look(self, queries, looking, memory):
-        """Context, weights and the attention's state, of one step of n sequences."""
-        if self.attention is None:
-            return *self._attend(queries, memory), []
-        keys, mask = memory.get("keys"), memory.get("mask")
-        return self.attention.step(queries, looking, memory["cells"], keys=keys, memory_mask=mask)
+            return ops.broadcast_to(cells, shape), None, []
+        seen = {"keys": memory.get("keys"), "memory_mask": memory.get("mask")}
+        if looking is None:
+            return *self.attention(queries, cells, **seen), None
+        return self.attention.step(queries, looking, cells, **seen)
 
     def get_config(self):
-        attention = self.attention
-        if attention is not None:
-            attention = keras.saving.serialize_keras_object(attention)
-        own = {"units": self.units, "attention": attention, "cell": self.cell}
-        own |= {"dropout": self.dropout.rate, "same_at_all_steps": self.same_at_all_steps}
-        return {**super().get_config(), **own}
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "attention": keras.saving.serialize_keras_object(self.attention),
+            "cell": self.cell,
+            "dropout": self.dropout.rate,
+            "same_at_all_steps": self.same_at_all_steps,
+        }
 
     @classmethod
     def from_config(cls, config):
-        attention = config["attention"]
-        if attention is not None:
-            attention = keras.saving.deserialize_keras_object(attention)
+        attention = keras.saving.deserialize_keras_object(config["attention"])
         return super().from_config({**config, "attention": attention})
 
 

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from zoo.checks import check
+
 
 @keras.saving.register_keras_serializable(package="unfold")
 class ConstantFeature(keras.layers.Layer):
@@ -21,9 +23,7 @@ class ConstantFeature(keras.layers.Layer):
         [3.0, 4.0, 1.0]
     """
 
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.supports_masking = True
+    supports_masking = True
 
     def call(self, inputs):
         return ops.concatenate([inputs, ops.ones_like(inputs[..., :1])], axis=-1)
@@ -58,31 +58,20 @@ class GateOffsets(keras.initializers.Initializer):
     """
 
     def __init__(self, forget=1.0, input=-1.0, candidate=0.0, output=0.0, seed=None):
-        self.forget = forget
-        self.input = input
-        self.candidate = candidate
-        self.output = output
+        self.offsets = {"forget": forget, "input": input, "candidate": candidate, "output": output}
         self.seed = seed
 
     def __call__(self, shape, dtype=None):
         rows, columns = shape
-        if columns % 4:
-            raise ValueError(f"`shape[1]` must hold four gates of equal size. Got {columns}.")
+        check("shape[1]", "hold four gates of equal size", columns, columns % 4 == 0)
         units = columns // 4
         # Glorot's range for one gate's fan-out: the gates are four matrices that lie side by side.
         limit = (6.0 / (rows - 1 + units)) ** 0.5
         gates = keras.initializers.RandomUniform(-limit, limit, self.seed)(
             (rows - 1, columns), dtype
         )
-        offsets = (self.forget, self.input, self.candidate, self.output)
-        row = ops.concatenate([ops.full((1, units), offset, dtype) for offset in offsets], axis=1)
-        return ops.concatenate([gates, row], axis=0)
+        row = [ops.full((1, units), offset, dtype) for offset in self.offsets.values()]
+        return ops.concatenate([gates, ops.concatenate(row, axis=1)], axis=0)
 
     def get_config(self):
-        return {
-            "forget": self.forget,
-            "input": self.input,
-            "candidate": self.candidate,
-            "output": self.output,
-            "seed": self.seed,
-        }
+        return {**self.offsets, "seed": self.seed}

@@ -18,7 +18,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.layers.activations import slope_from_output
+from zoo.layers.activations import SLOPES
 from zoo.layers.lstm_loop import lstm_over_time
 from zoo.layers.recurrent import (
     RecurrentLayer,
@@ -29,27 +29,6 @@ from zoo.layers.recurrent import (
 
 Tensor = Any
 GATES = "fico"  # their order in the fused weights
-
-
-def lstm_step(z, C, squash: Callable, gate: Callable, candidate: Callable) -> tuple[Tensor, ...]:
-    """The equations, from the products on: of the cell, and of the fast loop.
-
-    Args:
-        z: W_f [h, x], W_i [h, x], W_c [h, x] and W_o [h, x], each `<float>[batch, units]`.
-        C: of the step before, `<float>[batch, units]`.
-        squash, gate, candidate: tanh, σ and σ in the lecture.
-
-    Returns:
-        h_t, C_t, f_t, i_t, c_t and o_t, each `<float>[batch, units]`.
-    """
-    z_f, z_i, z_c, z_o = z
-    f = gate(z_f)
-    i = gate(z_i)
-    c = candidate(z_c)
-    o = gate(z_o)
-    C = f * C + i * c
-    h = o * squash(C)
-    return h, C, f, i, c, o
 
 
 @keras.saving.register_keras_serializable(package="unfold")
@@ -144,8 +123,24 @@ class LSTMCell(keras.layers.LSTMCell):
         return h, [h, C]
 
     def step(self, z: Sequence[Tensor], C: Tensor) -> tuple[Tensor, ...]:
-        """`lstm_step` with the cell's activations."""
-        return lstm_step(z, C, *self.activations)
+        """The equations, from the products on: of the cell, and of the fast loop.
+
+        Args:
+            z: W_f [h, x], W_i [h, x], W_c [h, x] and W_o [h, x], each `<float>[batch, units]`.
+            C: of the step before, `<float>[batch, units]`.
+
+        Returns:
+            h_t, C_t, f_t, i_t, c_t and o_t, each `<float>[batch, units]`.
+        """
+        squash, gate, candidate = self.activations  # tanh, σ and σ in the lecture
+        z_f, z_i, z_c, z_o = z
+        f = gate(z_f)
+        i = gate(z_i)
+        c = candidate(z_c)
+        o = gate(z_o)
+        C = f * C + i * c
+        h = o * squash(C)
+        return h, C, f, i, c, o
 
     def lecture_weights(self) -> dict[str, np.ndarray]:
         """The weights by the lecture's names.
@@ -156,13 +151,16 @@ class LSTMCell(keras.layers.LSTMCell):
             a bias also `{"b_f", "b_i", "b_c", "b_o"}`, each `<float>[units]`.
         """
         check_built(self)
-        both = (ops.convert_to_numpy(w) for w in (self.recurrent_kernel, self.kernel))
-        fused = np.concatenate(list(both), axis=0)
-        weights = dict(zip(self._names("W"), np.split(fused, 4, axis=1), strict=True))
+        fused = {"W": ops.concatenate([self.recurrent_kernel, self.kernel], axis=0)}
         if self.use_bias:
-            biases = np.split(ops.convert_to_numpy(self.bias), 4)
-            weights.update(zip(self._names("b"), biases, strict=True))
-        return weights
+            fused["b"] = self.bias
+        return {
+            f"{letter}_{gate}": weights
+            for letter, array in fused.items()
+            for gate, weights in zip(
+                GATES, np.split(ops.convert_to_numpy(array), 4, axis=-1), strict=True
+            )
+        }
 
     def set_lecture_weights(self, weights: dict[str, Any]) -> None:
         """Sets the weights by the names of `lecture_weights`.
@@ -170,22 +168,12 @@ class LSTMCell(keras.layers.LSTMCell):
         Raises:
             ValueError: a name is missing or unknown, or a shape is wrong.
         """
-        check_built(self)
-        rows = self.units + self.kernel.shape[0]
-        shapes = dict.fromkeys(self._names("W"), (rows, self.units))
-        if self.use_bias:
-            shapes |= dict.fromkeys(self._names("b"), (self.units,))
-        arrays = check_lecture_weights(weights, shapes)
-
-        fused = np.concatenate([arrays[name] for name in self._names("W")], axis=1)
+        arrays = check_lecture_weights(weights, self.lecture_weights())
+        fused = np.concatenate([arrays[f"W_{gate}"] for gate in GATES], axis=1)
         self.recurrent_kernel.assign(fused[: self.units])
         self.kernel.assign(fused[self.units :])
         if self.use_bias:
-            self.bias.assign(np.concatenate([arrays[name] for name in self._names("b")]))
-
-    @staticmethod
-    def _names(letter: str) -> list[str]:
-        return [f"{letter}_{gate}" for gate in GATES]
+            self.bias.assign(np.concatenate([arrays[f"b_{gate}"] for gate in GATES]))
 
     def get_config(self):
         """The options, ready for `from_config`."""
@@ -202,7 +190,7 @@ class LSTMCell(keras.layers.LSTMCell):
     @property
     def slopes(self) -> list[Callable | None]:
         """The derivatives of `activations`, where known."""
-        return [slope_from_output(activation) for activation in self.activations]
+        return [SLOPES.get(activation) for activation in self.activations]
 
     @property
     def can_unfold(self) -> bool:

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from zoo.checks import check_integer, check_integers
+from zoo.checks import check_integers
 from zoo.layers.lecture_layer import lecture_layer
 
 
@@ -57,12 +57,18 @@ class OneHotRNN(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         check_integers(vocabulary_size=vocabulary_size, units=units)
-        check_integer("more", more, least=0)
+        check_integers(0, more=more)
         self.vocabulary_size, self.more = vocabulary_size, more
         self.constant_feature = constant_feature
-        start = {"gate_offsets": gate_offsets, "identity": identity, "contractive": contractive}
-        layer = lecture_layer(cell, units, "layer", constant_feature=constant_feature, **start)
-        self.cell = layer.cell
+        self.cell = lecture_layer(
+            cell,
+            units,
+            "layer",
+            constant_feature=constant_feature,
+            gate_offsets=gate_offsets,
+            identity=identity,
+            contractive=contractive,
+        ).cell
 
     def build(self, tokens_shape=None, scale_shape=None, g_shape=None):
         self.cell.build((None, self.vocabulary_size + self.constant_feature))

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.checks import check_integers, check_rate
+from zoo.checks import check, check_integers, check_rates
 
 Tensor = Any
 SCALE = 0.15  # of pairs' embeddings: all features together, a pair learns no faster than a word
@@ -64,12 +64,10 @@ class PairEmbedding(keras.layers.Layer):
         self, vocabulary_size: int, pairs: int, units: int, dropout: float = 0.0, **kwargs
     ):
         super().__init__(**kwargs)
-        if vocabulary_size > 46_340:
-            raise ValueError(
-                f"`vocabulary_size` must be at most 46340 with `pairs`. Got {vocabulary_size}."
-            )
+        fits = vocabulary_size <= 46_340
+        check("vocabulary_size", "be at most 46340 with `pairs`", vocabulary_size, fits)
         check_integers(pairs=pairs, units=units)
-        check_rate("dropout", dropout)
+        check_rates(dropout=dropout)
         self.vocabulary_size, self.pairs = vocabulary_size, pairs
         self.units, self.rate = units, dropout
         self.seed_generator = keras.random.SeedGenerator()
@@ -95,15 +93,11 @@ class PairEmbedding(keras.layers.Layer):
             ValueError: another shape, or numbers that are not in the vocabulary.
         """
         pairs = np.asarray(pairs, np.int32)
-        if pairs.shape[1:] != (2,) or len(pairs) > self.pairs:
-            raise ValueError(
-                f"`pairs` must have shape [n, 2], n at most {self.pairs}. Got {pairs.shape}."
-            )
+        fits = pairs.shape[1:] == (2,) and len(pairs) <= self.pairs
+        check("pairs", f"have shape [n, 2], n at most {self.pairs}", pairs.shape, fits)
         outside = pairs[(pairs < 1) | (pairs >= self.vocabulary_size)]
-        if outside.size:
-            raise ValueError(
-                f"`pairs` must be numbers from 1 to {self.vocabulary_size - 1}. Got {outside[0]}."
-            )
+        rule = f"be numbers from 1 to {self.vocabulary_size - 1}"
+        check("pairs", rule, outside, outside.size == 0)
         pairs = np.pad(pairs, ((self.pairs - len(pairs), 0), (0, 0)))
         self.known.assign(pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))])
 

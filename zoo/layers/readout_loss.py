@@ -12,7 +12,7 @@ from typing import Any
 
 from keras import ops
 
-from zoo.checks import check_rate
+from zoo.checks import check_rates
 from zoo.layers.time_loop import scan, with_gradient
 
 Tensor = Any
@@ -51,7 +51,7 @@ def readout_crossentropy(
     Raises:
         ValueError: `smoothing` is out of its range.
     """
-    check_rate("smoothing", smoothing)
+    check_rates(smoothing=smoothing)
     kernel, weights = ops.cast(kernel, hidden.dtype), ops.cast(weights, "float32")
     rows = ops.cast(ops.shape(hidden)[0], "float32")
     weights = ops.stop_gradient(weights)

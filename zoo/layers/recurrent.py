@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.checks import check_integer, check_rate
+from zoo.checks import check, check_integers, check_rates
 
 Tensor = Any
 
@@ -24,30 +24,25 @@ def check_cell_arguments(units: int, dropout: float, recurrent_dropout: float) -
     Raises:
         ValueError: `units` is no positive integer, or a rate is outside [0, 1).
     """
-    check_integer("units", units)
-    check_rate("dropout", dropout)
-    check_rate("recurrent_dropout", recurrent_dropout)
+    check_integers(units=units)
+    check_rates(dropout=dropout, recurrent_dropout=recurrent_dropout)
     return int(units)
 
 
 def check_lecture_weights(
-    weights: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]
+    weights: Mapping[str, Any], present: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Checks the names and shapes of weights given by the lecture's names.
+    """Compares weights by the lecture's names with those that a cell has, in names and shapes.
 
     Raises:
         ValueError: a name is missing or unknown, or a shape is wrong.
     """
-    missing = [name for name in shapes if name not in weights]
-    unknown = [name for name in weights if name not in shapes]
-    if missing or unknown:
-        raise ValueError(
-            f"The weights must be exactly {list(shapes)}. Missing: {missing}. Unknown: {unknown}."
-        )
-    arrays = {name: np.asarray(weights[name]) for name in shapes}
-    for name, shape in shapes.items():
-        if arrays[name].shape != shape:
-            raise ValueError(f"`{name}` must have the shape {shape}. Got {arrays[name].shape}.")
+    same = weights.keys() == present.keys()
+    check("weights", f"be exactly {list(present)}", list(weights), same)
+    arrays = {name: np.asarray(weights[name]) for name in present}
+    for name, array in arrays.items():
+        shape = present[name].shape
+        check(name, f"have the shape {shape}", array.shape, array.shape == shape)
     return arrays
 
 
@@ -119,8 +114,7 @@ class RecurrentLayer(keras.layers.RNN):
         dtype=None,
         **cell_options,
     ):
-        if not isinstance(fast, bool):
-            raise ValueError(f"`fast` must be True or False. Got {fast!r}.")
+        check("fast", "be True or False", repr(fast), isinstance(fast, bool))
         shared = {"trainable": trainable, "dtype": dtype}
         super().__init__(
             self.cell_class(units, name="cell", **shared, **cell_options),
@@ -156,22 +150,17 @@ class RecurrentLayer(keras.layers.RNN):
         h, states = self.cell.unfold(
             inputs, initial_state, keep, training, return_sequences=self.return_sequences
         )
-        if not self.return_sequences:
-            last = states[0] if keep is None else self._last_output(states[0], keep)
-            return last, last[:, None], states
+        h = states[0][None] if h is None else h
         if keep is not None:
             # h already repeats itself at masked steps, from the initial state on.
-            shown = keep if self.zero_output_for_mask else _any_so_far(keep)
-            h = ops.where(shown, h, ops.zeros_like(h))
+            any_so_far = ops.cumsum(ops.cast(keep, "int32"), axis=0) > 0
+            shown = keep if self.zero_output_for_mask else any_so_far
+            h = ops.where(shown if self.return_sequences else shown[-1:], h, ops.zeros_like(h))
         return h[-1], ops.transpose(h, (1, 0, 2)), states
 
     def _time_major(self, batch_major: Tensor) -> Tensor:
         time_major = ops.transpose(batch_major, (1, 0, 2))
         return ops.flip(time_major, axis=0) if self.go_backwards else time_major
-
-    def _last_output(self, h: Tensor, keep: Tensor) -> Tensor:
-        shown = keep[-1] if self.zero_output_for_mask else ops.any(keep, axis=0)
-        return ops.where(shown, h, ops.zeros_like(h))
 
     def get_config(self):
         """The options of the layer and of its cell, side by side, as Keras' layers have them."""
@@ -186,11 +175,6 @@ class RecurrentLayer(keras.layers.RNN):
     def from_config(cls, config, custom_objects=None):
         """The layer of a config."""
         return cls(**config)
-
-
-def _any_so_far(keep: Tensor) -> Tensor:
-    """False, False, True, False -> False, False, True, True (over time, the first axis)."""
-    return ops.cumsum(ops.cast(keep, "int32"), axis=0) > 0
 
 
 def shift(first: Tensor, steps: Tensor) -> Tensor:

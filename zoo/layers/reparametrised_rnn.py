@@ -101,9 +101,13 @@ class ReparametrisedRNN(keras.layers.Layer):
         return ops.transpose(h, (1, 0, 2)), states
 
     def get_config(self):
-        cell = keras.saving.serialize_keras_object(self.cell)
-        own = {"cell": cell, "rate": self.drop.rate, "gain": self.gain, "center": self.center}
-        return {**super().get_config(), **own}
+        return {
+            **super().get_config(),
+            "cell": keras.saving.serialize_keras_object(self.cell),
+            "rate": self.drop.rate,
+            "gain": self.gain,
+            "center": self.center,
+        }
 
     @classmethod
     def from_config(cls, config):

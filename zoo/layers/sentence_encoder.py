@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from zoo.checks import check_integers, check_rate
+from zoo.checks import check_integers, check_rates
 from zoo.layers.constant_feature import ConstantFeature
 from zoo.layers.lecture_layer import lecture_layer
 
@@ -56,15 +56,14 @@ class SentenceEncoder(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         check_integers(units=units, layers=layers)
-        check_rate("dropout", dropout)
+        check_rates(dropout=dropout)
         self.supports_masking = True
         self.units = units
         self.constant = ConstantFeature(name="constant")
-        both = (("forwards", False), ("backwards", True))
         self.directions = [
             [
                 lecture_layer(cell, units, f"{name}_{i}", return_state=True, go_backwards=back)
-                for name, back in both
+                for name, back in (("forwards", False), ("backwards", True))
             ]
             for i in range(layers)
         ]

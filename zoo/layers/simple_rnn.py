@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.layers.activations import slope_from_output
+from zoo.layers.activations import SLOPES
 from zoo.layers.recurrent import (
     RecurrentLayer,
     check_built,
@@ -24,21 +24,6 @@ from zoo.layers.recurrent import (
 from zoo.layers.simple_rnn_loop import simple_rnn_over_time
 
 Tensor = Any
-
-
-def simple_rnn_step(z: Tensor, h: Tensor, W_r: Tensor, activation: Callable) -> Tensor:
-    """The equation, of the cell and of the fast loop.
-
-    Args:
-        z: W_i x_t, `<float>[batch, units]`.
-        h: of the step before, `<float>[batch, units]`.
-        W_r: `<float>[units, units]`.
-        activation: ReLU in the lecture.
-
-    Returns:
-        h_t `<float>[batch, units]`.
-    """
-    return activation(z + ops.matmul(h, W_r))
 
 
 @keras.saving.register_keras_serializable(package="unfold")
@@ -120,8 +105,17 @@ class SimpleRNNCell(keras.layers.SimpleRNNCell):
         return h, [h]
 
     def step(self, z: Tensor, h: Tensor, W_r: Tensor) -> Tensor:
-        """`simple_rnn_step` with the cell's activation."""
-        return simple_rnn_step(z, h, W_r, self.activation)
+        """The equation, of the cell and of the fast loop.
+
+        Args:
+            z: W_i x_t, `<float>[batch, units]`.
+            h: of the step before, `<float>[batch, units]`.
+            W_r: `<float>[units, units]`.
+
+        Returns:
+            h_t `<float>[batch, units]`.
+        """
+        return self.activation(z + ops.matmul(h, W_r))
 
     def _from_inputs(self, inputs: Tensor, W_i: Tensor | None) -> Tensor:
         """W_i x, with b where there is one; without W_i the inputs are W_i x."""
@@ -144,11 +138,9 @@ class SimpleRNNCell(keras.layers.SimpleRNNCell):
         Raises:
             ValueError: a name is missing or unknown, or a shape is wrong.
         """
-        check_built(self)
-        variables = self._named_weights()
-        shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
-        for name, array in check_lecture_weights(weights, shapes).items():
-            variables[name].assign(array)
+        arrays = check_lecture_weights(weights, self.lecture_weights())
+        for name, variable in self._named_weights().items():
+            variable.assign(arrays[name])
 
     def _named_weights(self) -> dict[str, keras.Variable]:
         weights = {"W_i": self.kernel, "W_r": self.recurrent_kernel}
@@ -157,7 +149,7 @@ class SimpleRNNCell(keras.layers.SimpleRNNCell):
     @property
     def can_unfold(self) -> bool:
         """Whether the fast way through a sequence holds: see `RecurrentLayer`."""
-        return not self.recurrent_dropout and slope_from_output(self.activation) is not None
+        return not self.recurrent_dropout and self.activation in SLOPES
 
     def unfold(self, inputs, states, keep, training, return_sequences, weights=None):
         """All steps at once: see `RecurrentLayer`."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import keras
 from keras import ops
 
-from zoo.layers.activations import slope_from_output
+from zoo.layers.activations import SLOPES
 from zoo.layers.recurrent import product_over_time, shift
 from zoo.layers.time_loop import scan, with_gradient
 
@@ -57,7 +57,7 @@ def _steps_back(cell, saved, *gradients):
     """
     h_0, W, *keep, h = saved
     *dh_steps, dh_last = gradients
-    z_by_h = slope_from_output(cell.activation)(h)
+    z_by_h = SLOPES[cell.activation](h)
     if keep:
         # A masked step hands dh on, whole, and has no part in the gradient of W.
         z_by_h = ops.where(keep[0], z_by_h, ops.zeros_like(z_by_h))

@@ -11,6 +11,8 @@ from typing import Any
 
 import keras
 
+from zoo.checks import check_choice
+
 Tensor = Any
 Step = Callable[[tuple, tuple], tuple[tuple, tuple]]
 
@@ -102,13 +104,12 @@ def _torch_scan(
     import torch
 
     rows = list(zip(*(torch.unbind(x) for x in xs), strict=True))
+    order = slice(None, None, -1 if reverse else 1)
     ys = []
-    for row in reversed(rows) if reverse else rows:
+    for row in rows[order]:
         carry, y = step(carry, row)
         ys.append(y)
-    if reverse:
-        ys.reverse()
-    return carry, tuple(torch.stack(values) for values in zip(*ys, strict=True))
+    return carry, tuple(torch.stack(values) for values in zip(*ys[order], strict=True))
 
 
 def _tensorflow_with_gradient(forward, backward):
@@ -155,6 +156,5 @@ def _backend() -> tuple[Callable, Callable]:
         "torch": (_torch_scan, _torch_with_gradient),
     }
     name = keras.backend.backend()
-    if name not in backends:
-        raise ValueError(f"The backend must be one of {sorted(backends)}. Got '{name}'.")
+    check_choice("backend", name, tuple(backends))
     return backends[name]

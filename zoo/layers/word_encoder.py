@@ -114,12 +114,10 @@ class WordEncoder(keras.layers.Layer):
                 embeddings_initializer=keras.initializers.RandomUniform(-0.1, 0.1),
                 name="embedding",
             )
-        self.pairs = None
-        if pairs:
-            self.pairs = PairEmbedding(
-                vocabulary_size, pairs, pair_units, dropout=pair_dropout, name="pairs"
-            )
-        self.constant = ConstantFeature(name="constant") if constant_feature else None
+        known = {"dropout": pair_dropout, "name": "pairs"}
+        self.pairs = PairEmbedding(vocabulary_size, pairs, pair_units, **known) if pairs else None
+        self.extra = int(constant_feature)  # features beside x
+        self.constant = ConstantFeature() if constant_feature else keras.layers.Identity()
         start = {
             "constant_feature": constant_feature,
             "gate_offsets": gate_offsets,
@@ -145,11 +143,10 @@ class WordEncoder(keras.layers.Layer):
         for layer in (self.embedding, self.pairs):
             if layer is not None:
                 layer.build((None, None))
-        extra = 1 if self.constant is not None else 0
         for stack in self.stacks:
             width = self.width
             for layer in stack:
-                layer.build((None, None, width + extra))
+                layer.build((None, None, width + self.extra))
                 width = self.units
         self.built = True
 
@@ -165,7 +162,7 @@ class WordEncoder(keras.layers.Layer):
                 h = first(self._embed(words, kept, g, training), training=training)
             h = self.output_dropout(h, training=training)
             for layer in rest:
-                h = layer(self._with_constant(h), training=training)
+                h = layer(self.constant(h), training=training)
                 h = self.output_dropout(h, training=training)
             states.append(h)
         return states
@@ -185,10 +182,7 @@ class WordEncoder(keras.layers.Layer):
             x = x * ops.cast(ops.take(kept, words, axis=0), x.dtype)[..., None]
         if g is not None:
             x = ops.concatenate([x, g], axis=-1)
-        return self._with_constant(self.input_dropout(x, training=training))
-
-    def _with_constant(self, x):
-        return x if self.constant is None else self.constant(x)
+        return self.constant(self.input_dropout(x, training=training))
 
     def _kept_words(self, training):
         """A factor for each word of the vocabulary, 0 where it is dropped; None without dropout."""

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from zoo.checks import check_choice, check_integers, check_rate
+from zoo.checks import check, check_choice, check_integers, check_rates
 from zoo.decoding import beam_search, greedy, sample
 from zoo.layers.attention import Attention, attention_layer
 from zoo.layers.attention_decoder import AttentionDecoder
@@ -66,14 +66,13 @@ class Captioner(VocabularyModel):
         check_integers(embedding_units=embedding_units, attention_units=attention_units)
         check_choice("attention", attention, ATTENTIONS)
         check_choice("cell", cell, CELLS)
-        check_rate("dropout", dropout)
+        check_rates(dropout=dropout)
         self.vocabulary_size, self.units = vocabulary_size, units
         self.embedding_units, self.attention_units = embedding_units, attention_units
         self.encoder = encoder
-        dense = keras.layers.Dense
-        self.cells = dense(embedding_units, use_bias=False, name="cells")
+        self.cells = keras.layers.Dense(embedding_units, use_bias=False, name="cells")
         self.cells_norm = keras.layers.LayerNormalization(name="cells_norm")
-        self.image = dense(embedding_units, use_bias=False, name="image")
+        self.image = keras.layers.Dense(embedding_units, use_bias=False, name="image")
         self.embedding = keras.layers.Embedding(
             vocabulary_size,
             embedding_units,
@@ -82,7 +81,7 @@ class Captioner(VocabularyModel):
         )
         looks = attention_layer(attention, attention_units, "attention")
         self.decoder = AttentionDecoder(units, looks, cell, dropout, name="decoder")
-        self.readout = dense(embedding_units, use_bias=False, name="readout")
+        self.readout = keras.layers.Dense(embedding_units, use_bias=False, name="readout")
         self.dropout = keras.layers.Dropout(dropout, name="dropout")
 
     def build(self, input_shape):
@@ -118,7 +117,7 @@ class Captioner(VocabularyModel):
 
     def _rows_and_attention(self, inputs, training):
         memory = self.read_image(inputs, training)
-        words = self._drop(self._embed(inputs["tokens"]), training)
+        words = self.dropout(self._embed(inputs["tokens"]), training=training)
         hidden, context, weights = self.decoder(
             words, memory, self.begin(memory), training=training
         )
@@ -128,13 +127,11 @@ class Captioner(VocabularyModel):
         """The image as the decoder reads it: a dict of cells, keys and the image as a whole."""
         features = inputs.get("features")
         if features is None:
-            if self.encoder is None or "images" not in inputs:
-                raise ValueError(
-                    "`inputs` must hold `features`, or `images` where the model has an encoder. "
-                    f"Got {sorted(inputs)}."
-                )
+            rule = "hold `features`, or `images` where the model has an encoder"
+            encodes = self.encoder is not None and "images" in inputs
+            check("inputs", rule, sorted(inputs), encodes)
             features = self.encoder(inputs["images"], training=training)
-        cells = self.cells(self._drop(features, training))
+        cells = self.cells(self.dropout(features, training=training))
         cells = self.cells_norm(cells + ops.cast(self.positions, cells.dtype))
         image = self.image(ops.mean(cells, axis=1))
         if self.attention is None:
@@ -168,8 +165,7 @@ class Captioner(VocabularyModel):
             samples: independent captions of each image, for "sample".
         """
         searches = {"beam": beam_search, "greedy": greedy, "sample": sample}
-        if method not in searches:
-            raise ValueError(f"`method` must be one of {tuple(searches)}. Got {method!r}.")
+        check_choice("method", method, tuple(searches))
         memory = self.read_image(inputs)
         state = [ops.repeat(value, samples, axis=1) for value in self.begin(memory)]
         return searches[method](
@@ -187,17 +183,13 @@ class Captioner(VocabularyModel):
         # Scaled back to unit variance: the rows are small because they serve as readout, too.
         return self.embedding(tokens) * self.embedding_units**0.5
 
-    def _drop(self, values, training):
-        return self.dropout(values, training=training)
-
     def _rows(self, hidden, context, training):
-        joined = ops.concatenate([hidden, context], axis=-1)
-        return self._drop(self.readout(self._drop(joined, training)), training)
+        joined = self.dropout(ops.concatenate([hidden, context], axis=-1), training=training)
+        return self.dropout(self.readout(joined), training=training)
 
     # Config: written out, as an encoder is no plain value, which Keras would record by itself.
 
     def get_config(self):
-        encoder = keras.saving.serialize_keras_object(self.encoder) if self.encoder else None
         return {
             **super().get_config(),
             "vocabulary_size": self.vocabulary_size,
@@ -207,12 +199,10 @@ class Captioner(VocabularyModel):
             "attention": "none" if self.attention is None else "additive",
             "cell": self.decoder.cell,
             "dropout": self.dropout.rate,
-            "encoder": encoder,
+            "encoder": keras.saving.serialize_keras_object(self.encoder),
         }
 
     @classmethod
     def from_config(cls, config):
-        encoder = config.get("encoder")
-        if encoder is not None:
-            encoder = keras.saving.deserialize_keras_object(encoder)
+        encoder = keras.saving.deserialize_keras_object(config["encoder"])
         return cls(**{**config, "encoder": encoder})

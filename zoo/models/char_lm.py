@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from zoo.checks import check_choice, check_integer, check_integers, check_rates
+from zoo.checks import check_choice, check_integers, check_rates
 from zoo.decoding import sample_text
 from zoo.layers.constant_feature import ConstantFeature
 from zoo.layers.lecture_layer import CELLS, STATES, lecture_layer
@@ -80,12 +80,13 @@ class CharLM(VocabularyModel):
         super().__init__(**kwargs)
         check_integers(vocabulary_size=vocabulary_size, units=units, layers=layers)
         check_integers(batch_size=batch_size)
-        check_integer("embedding_units", embedding_units, least=0)
+        check_integers(0, embedding_units=embedding_units)
         check_rates(input_dropout=input_dropout, dropout=dropout, weight_dropout=weight_dropout)
         check_choice("cell", cell, CELLS)
         self.vocabulary_size, self.units, self.batch_size = vocabulary_size, units, batch_size
         self.states_each = STATES[cell]  # of a layer
-        self.constant = ConstantFeature(name="constant") if constant_feature else None
+        self.extra = int(constant_feature)  # features beside x, and beside h
+        self.constant = ConstantFeature() if constant_feature else keras.layers.Identity()
         self.embedding = None
         if embedding_units:
             self.embedding = keras.layers.Embedding(
@@ -105,22 +106,23 @@ class CharLM(VocabularyModel):
             )
             for index in range(layers)
         ]
-        norm = keras.layers.LayerNormalization
-        self.norms = [norm(name=f"norm_{i}") for i in range(layers if layer_norm else 0)]
+        self.norms = [
+            keras.layers.LayerNormalization(name=f"norm_{index}")
+            for index in range(layers if layer_norm else 0)
+        ]
         self.readout = keras.layers.Dense(vocabulary_size, use_bias=False, name="readout")
         self.drop_input = keras.layers.SpatialDropout1D(input_dropout, name="drop_input")
         self.drop = keras.layers.SpatialDropout1D(dropout, name="drop")
 
     def build(self, input_shape=None):
-        units, extra = self.units, int(self.constant is not None)
         width = self.vocabulary_size if self.embedding is None else self.embedding.output_dim
         if self.embedding is not None:
             self.embedding.build((None, None))
         for index, layer in enumerate(self.recurrences):
-            layer.build((None, None, (units if index else width) + extra))
+            layer.build((None, None, (self.units if index else width) + self.extra))
         for norm in self.norms:
-            norm.build((None, None, units))
-        self.readout.build((None, None, units + extra))
+            norm.build((None, None, self.units))
+        self.readout.build((None, None, self.units + self.extra))
         self.carried = [
             self.add_weight(name="carried", shape=shape, initializer="zeros", trainable=False)
             for shape in self.state_shapes(self.batch_size)
@@ -170,16 +172,16 @@ class CharLM(VocabularyModel):
         for index, layer in enumerate(self.recurrences):
             own = states[index * each : (index + 1) * each]
             given = None if fixed is None else fixed[index]
-            h, own = layer(self._with_constant(x), own, keep, given, training=training)
+            h, own = layer(self.constant(x), own, keep, given, training=training)
             after += own
             x = self.drop(self._norm(index, h), training=training)
-        return self._with_constant(x), after
+        return self.constant(x), after
 
     def next_logits(self, states):
         """Logits `<float32>[batch, vocabulary_size]` of the symbol that follows on a state."""
         last = len(self.recurrences) - 1
         h = ops.expand_dims(states[self.states_each * last], 1)
-        return self.logits(self._with_constant(self._norm(last, h)))[:, 0]
+        return self.logits(self.constant(self._norm(last, h)))[:, 0]
 
     def step(self, tokens, states, fixed=None):
         """One symbol on: tokens `<int32>[batch]` -> the states after it."""
@@ -241,9 +243,6 @@ class CharLM(VocabularyModel):
         if self.embedding is None:
             return ops.one_hot(tokens, self.vocabulary_size, dtype=self.compute_dtype)
         return self.embedding(tokens)
-
-    def _with_constant(self, x):
-        return x if self.constant is None else self.constant(x)
 
     def _norm(self, index, h):
         return self.norms[index](h) if self.norms else h

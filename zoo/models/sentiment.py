@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from zoo.checks import check_integer, check_rate
+from zoo.checks import check, check_integers, check_rates
 from zoo.layers.attention import AdditiveAttention
 from zoo.layers.word_encoder import PAD, WordEncoder
 from zoo.model import Model
@@ -69,15 +69,13 @@ class SentimentClassifier(Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        check_integer("classes", classes, least=2)
-        check_integer("attention_units", attention_units)
-        check_rate("dropout", dropout)
+        check_integers(2, classes=classes)
+        check_integers(attention_units=attention_units)
+        check_rates(dropout=dropout)
         self.poolings = pooling.split("+")
-        if not set(self.poolings) <= set(POOLINGS) or len(set(self.poolings)) < len(self.poolings):
-            raise ValueError(
-                f"`pooling` must be of {POOLINGS}, or several of them, each once, with + between. "
-                f"Got {pooling!r}."
-            )
+        fits = sorted(self.poolings) == sorted(set(self.poolings) & set(POOLINGS))
+        rule = f"be of {POOLINGS}, or several of them, each once, with + between"
+        check("pooling", rule, repr(pooling), fits)
         self.classes = classes
         self.reader = WordEncoder(
             vocabulary_size,
@@ -97,12 +95,11 @@ class SentimentClassifier(Model):
             pair_dropout=pair_dropout,
             name="reader",
         )
-        self.attentions = []
-        if "attention" in self.poolings:
-            self.attentions = [
-                AdditiveAttention(attention_units, name=f"attention_{index}")
-                for index, _ in enumerate(self.reader.stacks)
-            ]
+        self.attentions = [
+            AdditiveAttention(attention_units, name=f"attention_{index}")
+            for index, _ in enumerate(self.reader.stacks)
+            if "attention" in self.poolings
+        ]
         self.dropout = keras.layers.Dropout(dropout, name="dropout")
         self.readout = keras.layers.Dense(classes, use_bias=False, name="readout")
 
@@ -111,7 +108,7 @@ class SentimentClassifier(Model):
         for attention in self.attentions:
             attention.build((None, 1, 1), (None, None, self.reader.units))
         width = len(self.poolings) * len(self.reader.stacks) * self.reader.units
-        self.readout.build((None, width + (self.reader.constant is not None)))
+        self.readout.build((None, width + self.reader.extra))
         self.built = True
 
     def call(self, tokens, training=False):
@@ -122,8 +119,7 @@ class SentimentClassifier(Model):
             for pooling in self.poolings
         ]
         pooled = self.dropout(ops.concatenate(parts, axis=-1), training=training)
-        pooled = pooled if self.reader.constant is None else self.reader.constant(pooled)
-        return ops.cast(self.readout(pooled), "float32")
+        return ops.cast(self.readout(self.reader.constant(pooled)), "float32")
 
     def _pool(self, pooling, direction, h, mask):
         """h `<float>[batch, time, units]`, mask `[batch, time, 1]` -> `<float>[batch, units]`."""

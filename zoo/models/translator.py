@@ -90,15 +90,18 @@ class Translator(VocabularyModel):
             name="embedding",
         )
         self.encoder = SentenceEncoder(encoder_units, encoder_layers, cell, dropout, name="encoder")
-        dense = keras.layers.Dense
-        self.sentence = dense(units, activation="tanh", use_bias=False, name="sentence")
+        self.sentence = keras.layers.Dense(
+            units, activation="tanh", use_bias=False, name="sentence"
+        )
         states = 2 * STATES[cell]
-        self.bridge = dense(states * units, activation="tanh", use_bias=False, name="bridge")
+        self.bridge = keras.layers.Dense(
+            states * units, activation="tanh", use_bias=False, name="bridge"
+        )
         looks = attention_layer(attention, attention_units, "attention")
         self.decoder = AttentionDecoder(units, looks, cell, dropout, True, name="decoder")
         if looks is not None:
             self.memory_norm = keras.layers.LayerNormalization(name="memory_norm")
-        self.readout = dense(embedding_units, use_bias=False, name="readout")
+        self.readout = keras.layers.Dense(embedding_units, use_bias=False, name="readout")
         same_at_all_steps = (None, 1, None)
         self.drop_embeddings = keras.layers.Dropout(embedding_dropout, same_at_all_steps)
         self.drop = keras.layers.Dropout(dropout, same_at_all_steps)
@@ -191,8 +194,7 @@ class Translator(VocabularyModel):
             samples: independent translations of each sentence, for "sample".
         """
         searches = {"beam": beam_search, "greedy": greedy, "sample": sample}
-        if method not in searches:
-            raise ValueError(f"`method` must be one of {tuple(searches)}. Got {method!r}.")
+        check_choice("method", method, tuple(searches))
         memory = self.read_source(source)
         state = [ops.repeat(value, samples, axis=1) for value in self.begin(memory)]
         return searches[method](

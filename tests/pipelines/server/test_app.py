@@ -14,7 +14,9 @@ from starlette.testclient import TestClient
 from pipelines.server import app
 from pipelines.server.batching import BatchingParameters
 from pipelines.server.engine import Engine
+from pipelines.server.errors import RequestError
 from pipelines.server.models import Models
+from pipelines.server.servable import Signature
 
 MODEL = "/v1/models/tiny"
 MOST = 100_000  # bytes of a body
@@ -108,7 +110,7 @@ def test_an_error_of_the_graph_is_an_answer(client):
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        (b"", "JSON Parse error: The document is empty"),
+        (b"", "JSON Parse error: Expecting value"),
         (b"{", "JSON Parse error"),
         ({"instances": [1]}, "not of expected type: string"),
         ({"signature_name": "none", "instances": ["a"]}, '"none" not found in signature def'),
@@ -146,6 +148,16 @@ def test_classify_and_regress_of_a_predict_signature(client, method):
     assert "Was: tensorflow/serving/predict" in answer["error"]
     for document in ({}, {"examples": []}, {"examples": 1}):
         assert ask(client, document, path)[0] == 400
+
+
+def test_classify_of_a_signature_for_it_is_what_the_server_lacks():
+    class Classifier:
+        def signature(self, name):
+            return Signature(None, {}, {}, "tensorflow/serving/classify")
+
+    with pytest.raises(RequestError, match="predict alone") as caught:
+        app._decode(Classifier(), "classify", b"{}")
+    assert caught.value.status == 501
 
 
 # Status and metadata.
@@ -190,8 +202,8 @@ def test_metadata(client, path):
         ("GET", "/v1/models/..%2F..%2Fetc", 404, "model ../../etc"),
         ("GET", f"{MODEL}/labels/stable", 400, "Unrecognized servable version label: stable"),
         ("POST", f"{MODEL}/labels/stable:predict", 400, "label: stable"),
-        ("GET", f"{MODEL}/versions/{2**63}", 400, "Failed to convert version"),
-        ("GET", f"{MODEL}/versions/{'9' * 5000}", 400, "Failed to convert version"),
+        ("GET", f"{MODEL}/versions/{2**63}", 400, "Malformed request: GET"),
+        ("GET", f"{MODEL}/versions/{'9' * 5000}", 400, "Malformed request: GET"),
         ("GET", f"{MODEL}/versions/two", 400, "Malformed request: GET"),
         ("GET", f"{MODEL}:predict", 400, "Malformed request: GET"),
         ("POST", MODEL, 400, "Malformed request: POST"),
@@ -268,5 +280,5 @@ def test_the_server_needs_tensorflow_alone():
                 names = [node.module]
             for name in names:
                 own = name == "pipelines.server" or name.startswith("pipelines.server.")
-                shared = name == "pipelines.cli"  # parses flags
+                shared = name in ("pipelines.cli", "pipelines.flags")
                 assert own or shared or name.partition(".")[0] in allowed, f"{path}: {name}"

@@ -8,11 +8,11 @@ import weakref
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from pipelines.server.batching import Batcher, BatchingParameters, read_parameters
 from pipelines.server.engine import Engine
 from pipelines.server.errors import RequestError, invalid
-from pipelines.server.requests import Spec
 from pipelines.server.servable import Signature
 
 
@@ -23,7 +23,7 @@ class Doubling:
         self.calls = []
         self.go_on = threading.Event()
         self.go_on.set()
-        spec = {"x": Spec("DT_INT32", (None,))}
+        spec = {"x": tf.TensorSpec([None], tf.int32)}
         self.signatures = {"f": Signature(None, spec, spec, "tensorflow/serving/predict")}
 
     def run(self, name, inputs):
@@ -139,20 +139,20 @@ def test_a_request_whose_time_is_over_leaves_its_batch():
     assert model.calls == [1]
 
 
-FREE, FIXED = Spec("DT_FLOAT", (None, 2)), Spec("DT_FLOAT", (3,))
+FREE, FIXED = tf.TensorSpec([None, 2]), tf.TensorSpec([3])
 
 
 @pytest.mark.parametrize(
     ("inputs", "outputs", "batchable"),
     [
         ([FREE], [FREE], True),
-        ([Spec("DT_FLOAT", (None, None))], [FREE], True),
-        ([FREE, Spec("DT_FLOAT", ())], [FREE], False),
+        ([tf.TensorSpec([None, None])], [FREE], True),
+        ([FREE, tf.TensorSpec([])], [FREE], False),
         ([FREE, FIXED], [FREE], False),
-        ([Spec("DT_FLOAT", None)], [FREE], False),
-        ([FREE], [FREE, Spec("DT_FLOAT", (None, None))], False),  # padded to the longest row
+        ([tf.TensorSpec(None)], [FREE], False),
+        ([FREE], [FREE, tf.TensorSpec([None, None])], False),  # padded to the longest row
         ([FREE], [FIXED], False),
-        ([FREE], [Spec("DT_FLOAT", None)], False),
+        ([FREE], [tf.TensorSpec(None)], False),
         ([], [FREE], False),
     ],
 )
@@ -238,10 +238,10 @@ def test_parameters_in_tf_servings_form(tmp_path):
     ("text", "message"),
     [
         ("max_batch_size 32", "must hold lines like"),
-        ("max_batch_sise { value: 32 }", "Got max_batch_sise"),
+        ("max_batch_sise { value: 32 }", "integers. Got max_batch_sise: 32"),
         ("max_batch_size { value: 0 }", "at least 1. Got 0"),
-        ("batch_timeout_micros { value: -1 }", "at least 0. Got -1"),
-        ("num_batch_threads { value: two }", "Got two"),
+        ("batch_timeout_micros { value: -1 }", "integers. Got batch_timeout_micros: -1"),
+        ("num_batch_threads { value: two }", "Got num_batch_threads: two"),
     ],
 )
 def test_wrong_parameters(tmp_path, text, message):

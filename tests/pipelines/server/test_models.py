@@ -127,8 +127,8 @@ def test_a_version_that_does_not_load_is_reported_once_and_the_old_one_stays(fol
         served.poll()
     assert answer(served) == "m 1"
     (version,) = served.status("m", 2)
-    assert (version.number, version.state, version.error.code) == (2, "END", Code.UNKNOWN)
-    assert version.error.message == "ValueError: broken: half a file"
+    assert (version.number, version.state, version.code) == (2, "END", Code.UNKNOWN)
+    assert version.message == "ValueError: broken: half a file"
     assert capsys.readouterr().out.count("does not load, version 1 stays") == 1
 
 

@@ -6,17 +6,17 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.server import requests
 from pipelines.server.errors import RequestError
-from pipelines.server.requests import Spec
 from pipelines.server.responses import error_body
 
-TEXT = {"text": Spec("DT_STRING", (None,))}
-PAIR = {"x": Spec("DT_FLOAT", (None,)), "y": Spec("DT_INT32", (None, 2))}
-CHARLM = {"prompt": Spec("DT_STRING", (None,)), "length": Spec("DT_INT32", ())}
+TEXT = {"text": tf.TensorSpec([None], tf.string)}
+PAIR = {"x": tf.TensorSpec([None]), "y": tf.TensorSpec([None, 2], tf.int32)}
+CHARLM = {"prompt": tf.TensorSpec([None], tf.string), "length": tf.TensorSpec([], tf.int32)}
 
 
 def decode(document, specs):
@@ -25,7 +25,7 @@ def decode(document, specs):
 
 def array(value, dtype, shape=(None,)):
     """A single input of a type, given in columns."""
-    return decode({"inputs": value}, {"x": Spec(dtype, shape)})[1]["x"]
+    return decode({"inputs": value}, {"x": tf.TensorSpec(shape, dtype)})[1]["x"]
 
 
 # Forms of a request.
@@ -51,14 +51,14 @@ def test_columns_carry_scalars_which_rows_cannot():
     assert not rows
     assert arrays["length"].shape == ()
     assert arrays["length"] == 7
-    with pytest.raises(RequestError, match=r"length expecting shape \[\] but got: \[1\].*'inputs'"):
+    with pytest.raises(RequestError, match=r"length expecting shape \(\) but got: \[1\].*'inputs'"):
         decode({"instances": [{"prompt": "a", "length": 7}]}, CHARLM)
 
 
 def test_columns_of_one_input_need_no_name():
     assert decode({"inputs": ["a"]}, TEXT)[1]["text"].tolist() == [b"a"]
     assert decode({"inputs": {"text": []}}, TEXT)[1]["text"].shape == (0,)
-    assert array({"b64": "YQ=="}, "DT_STRING", ()) == b"a"
+    assert array({"b64": "YQ=="}, tf.string, ()) == b"a"
 
 
 def test_columns_may_hold_more_than_the_signature_takes():
@@ -69,35 +69,35 @@ def test_columns_may_hold_more_than_the_signature_takes():
 def test_base64_with_or_without_padding(text):
     padded = text.replace(" ", "").rstrip("=\n")
     expected = base64.b64decode(padded + "=" * (-len(padded) % 4))
-    assert array([{"b64": text}], "DT_STRING").tolist() == [expected]
+    assert array([{"b64": text}], tf.string).tolist() == [expected]
 
 
 def test_bytes_keep_zeros_at_their_end():
-    assert array([{"b64": "YQAA"}], "DT_STRING").tolist() == [b"a\0\0"]
+    assert array([{"b64": "YQAA"}], tf.string).tolist() == [b"a\0\0"]
 
 
-@pytest.mark.parametrize("dtype", ["DT_FLOAT", "DT_DOUBLE"])
+@pytest.mark.parametrize("dtype", [tf.float32, tf.float64])
 def test_special_numbers(dtype):
     body = b'{"inputs": [NaN, Infinity, -Infinity, 1e-3, -2]}'
-    values = requests.decode(requests.parse(body), {"x": Spec(dtype, (None,))})[1]["x"]
+    values = requests.decode(requests.parse(body), {"x": tf.TensorSpec([None], dtype)})[1]["x"]
     np.testing.assert_array_equal(
         values, np.array([np.nan, np.inf, -np.inf, 1e-3, -2], values.dtype)
     )
 
 
-@pytest.mark.parametrize("name", [name for name in requests.TYPES if "INT" in name])
+@pytest.mark.parametrize("name", [kind.name for kind in requests.INTEGERS])
 def test_integers_up_to_their_limits(name):
-    limits = np.iinfo(requests.TYPES[name][1])
+    limits = np.iinfo(name)
     ends = [int(limits.min), int(limits.max)]
     assert array(ends, name).tolist() == ends
     for beyond in (limits.min - 1, limits.max + 1, 10**30):
-        with pytest.raises(RequestError, match=f"not of expected type: {requests.TYPES[name][0]}"):
+        with pytest.raises(RequestError, match=f"type: {name}.* without loss of precision"):
             array([int(beyond)], name)
 
 
 def test_booleans_are_no_numbers_and_numbers_no_booleans():
-    assert array([True, False], "DT_BOOL").tolist() == [True, False]
-    for value, dtype in ((1, "DT_BOOL"), (True, "DT_INT32"), (True, "DT_FLOAT"), (1.0, "DT_INT32")):
+    assert array([True, False], tf.bool).tolist() == [True, False]
+    for value, dtype in ((1, tf.bool), (True, tf.int32), (True, tf.float32), (1.0, tf.int32)):
         with pytest.raises(RequestError, match="not of expected type"):
             array([value], dtype)
 
@@ -108,12 +108,12 @@ def test_booleans_are_no_numbers_and_numbers_no_booleans():
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (b"", "JSON Parse error: The document is empty"),
-        (b" \n", "JSON Parse error: The document is empty"),
+        (b"", "JSON Parse error: Expecting value"),
+        (b" \n", "JSON Parse error: Expecting value"),
         (b"instances = [1, 2]", "JSON Parse error: "),
         (b'{"inputs": [1, 2}', "JSON Parse error: "),
         (b'{"inputs": "\xff"}', "JSON Parse error: "),
-        (b'{"inputs": ' + b"[" * 100_000, "JSON Parse error: nested too deeply"),
+        (b'{"inputs": ' + b"[" * 100_000, "JSON Parse error: maximum recursion depth"),
         (b'{"inputs": ' + b"9" * 5000 + b"}", "JSON Parse error: "),
         (b"[1]", "Is not object"),
         (b'"' + b"a" * 10_000 + b'"', "Is not object"),
@@ -133,14 +133,14 @@ def test_a_byte_order_mark_is_skipped():
 @pytest.mark.parametrize(
     ("document", "specs", "message"),
     [
-        ({}, TEXT, "Missing 'inputs' or 'instances' key"),
-        ({"inputs": [], "instances": []}, TEXT, "only one of"),
+        ({}, TEXT, "one of the keys 'inputs' and 'instances'"),
+        ({"inputs": [], "instances": []}, TEXT, "and only one"),
         ({"instances": "a"}, TEXT, "to be a list"),
-        ({"instances": []}, TEXT, "No values in 'instances'"),
-        ({"instances": [1]}, TEXT, "Value: 1 Type: Number is not of expected type: string"),
-        ({"instances": [None]}, TEXT, "Type: Null is not of expected type: string"),
-        ({"instances": [["a"]]}, TEXT, r"expecting shape \[\?\] but got: \[1,1\]"),
-        ({"instances": ["a", ["b"]]}, TEXT, "Encountered list at unexpected level"),
+        ({"instances": []}, TEXT, "a list/array of some values"),
+        ({"instances": [1]}, TEXT, "Value: 1 is not of expected type: string"),
+        ({"instances": [None]}, TEXT, "None is not of expected type: string"),
+        ({"instances": [["a"]]}, TEXT, r"expecting shape \(None,\) but got: \[1, 1\]"),
+        ({"instances": ["a", ["b"]]}, TEXT, "Lists of one level must all have the same size"),
         (
             {"instances": [{"text": "a"}, "b"]},
             TEXT,
@@ -149,19 +149,31 @@ def test_a_byte_order_mark_is_skipped():
         (
             {"instances": ["b", {"text": "a"}]},
             TEXT,
-            "Expecting value/list but got object at item 1",
+            "Expecting object but got value/list at item 0",
         ),
         ({"instances": [{"txt": "a"}]}, TEXT, "keys must be equal to: text"),
         ({"instances": [{"x": 1}]}, PAIR, "element: 0 .* keys must be equal to: x,y"),
-        ({"instances": [1]}, PAIR, "plain list, but expecting list of objects"),
-        ({"instances": [{"x": 1, "y": [1, 2]}, {"x": 1, "y": [1]}]}, PAIR, "unexpected size: 1"),
-        ({"instances": [{"x": 1, "y": [1, 2]}, {"x": 1, "y": 1}]}, PAIR, "incorrect level"),
+        ({"instances": [1]}, PAIR, "Expecting objects, as multiple .*: x, y"),
+        (
+            {"instances": [{"x": 1, "y": [1, 2]}, {"x": 1, "y": [1]}]},
+            PAIR,
+            "Lists of one level must all have the same size",
+        ),
+        (
+            {"instances": [{"x": 1, "y": [1, 2]}, {"x": 1, "y": 1}]},
+            PAIR,
+            "Lists of one level must all have the same size",
+        ),
         ({"inputs": {"x": [1]}}, PAIR, "Missing named input: y"),
-        ({"inputs": [1]}, PAIR, "plain value/list, but expecting an object"),
-        ({"inputs": [{"b64": "a"}]}, TEXT, "Unable to base64 decode"),
-        ({"inputs": [{"b64": "é==="}]}, TEXT, "Unable to base64 decode"),
-        ({"inputs": [{"b64": 1}]}, TEXT, "not formatted correctly for base64 data"),
-        ({"inputs": [{"c": "YQ=="}]}, TEXT, "not formatted correctly for base64 data"),
+        ({"inputs": [1]}, PAIR, "Expecting objects, as multiple .*: x, y"),
+        (
+            {"inputs": [{"b64": "a"}]},
+            TEXT,
+            "{'b64': 'a'} is not of expected type: string. .*base64",
+        ),
+        ({"inputs": [{"b64": "é==="}]}, TEXT, "is not of expected type: string. .*ASCII"),
+        ({"inputs": [{"b64": 1}]}, TEXT, "is not of expected type: string"),
+        ({"inputs": [{"c": "YQ=="}]}, TEXT, "is not of expected type: string"),
         ({"inputs": ["\ud800"]}, TEXT, "surrogate"),
         ({"inputs": [1]}, {}, "Failed to get input map for signature: serving_default"),
     ],
@@ -175,12 +187,12 @@ def test_wrong_requests(document, specs, message):
 @pytest.mark.parametrize("value", [2**24, -(2**24), 10**400, 1e39, -1e300])
 def test_numbers_that_a_float_cannot_hold(value):
     with pytest.raises(RequestError, match="without loss of precision"):
-        array([value], "DT_FLOAT")
+        array([value], tf.float32)
 
 
 def test_types_that_json_cannot_carry():
     with pytest.raises(RequestError) as caught:
-        array([1], "DT_COMPLEX64")
+        array([1], tf.complex64)
     assert caught.value.status == 501
 
 
@@ -197,9 +209,9 @@ def test_signature_names(name):
 QUIET = settings(deadline=None, database=None, derandomize=True)
 
 ANY_SPEC = st.builds(
-    Spec,
-    st.sampled_from(sorted(requests.TYPES)),
-    st.none() | st.lists(st.none() | st.integers(0, 3), max_size=3).map(tuple),
+    tf.TensorSpec,
+    st.none() | st.lists(st.none() | st.integers(0, 3), max_size=3),
+    st.sampled_from([tf.string, *requests.NUMBERS]),
 )
 LEAF = (
     st.none()
@@ -240,10 +252,8 @@ def test_any_json_is_read_as_the_signature_says_or_refused(key, value, specs):
         return
     assert arrays.keys() == specs.keys()
     for name, spec in specs.items():
-        assert arrays[name].dtype == requests.TYPES[spec.dtype][1]
-        if spec.shape is not None:
-            pairs = zip(arrays[name].shape, spec.shape, strict=True)
-            assert all(wanted in (None, size) for size, wanted in pairs)
+        assert arrays[name].dtype == spec.dtype.as_numpy_dtype
+        assert spec.shape.is_compatible_with(arrays[name].shape)
 
 
 @settings(QUIET, max_examples=300)

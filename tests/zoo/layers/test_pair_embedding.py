@@ -54,8 +54,8 @@ def test_a_pair_is_dropped_wherever_it_stands():
     [
         ([[2, 3, 4]], r"`pairs` must have shape \[n, 2\], n at most 6. Got \(1, 3\)"),
         ([[2, 3]] * 7, r"n at most 6. Got \(7, 2\)"),
-        ([[2, 7]], "`pairs` must be numbers from 1 to 6. Got 7"),
-        ([[0, 3]], "`pairs` must be numbers from 1 to 6. Got 0"),
+        ([[2, 7]], r"`pairs` must be numbers from 1 to 6. Got \[7\]"),
+        ([[0, 3]], r"`pairs` must be numbers from 1 to 6. Got \[0\]"),
     ],
 )
 def test_pairs_that_are_none(pairs, message):

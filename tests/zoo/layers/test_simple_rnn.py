@@ -110,7 +110,7 @@ def test_lecture_weights_are_checked():
         cell.set_lecture_weights({})
     cell.build((None, INPUT))
     weights = cell.lecture_weights()
-    with pytest.raises(ValueError, match=r"Missing: \['W_r'\]"):
+    with pytest.raises(ValueError, match=r"\['W_i', 'W_r'\]. Got \['W_i'\]"):
         cell.set_lecture_weights({"W_i": weights["W_i"]})
     with pytest.raises(ValueError, match=r"`W_i` must have the shape \(4, 5\). Got \(5, 4\)"):
         cell.set_lecture_weights({**weights, "W_i": weights["W_i"].T})
