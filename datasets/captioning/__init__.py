@@ -4,13 +4,12 @@ A source is one file here with a function `examples(split, ...) -> (count, gener
 images there are, and a function that starts one pass over them, one image in the memory at a time.
 """
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import tensorflow as tf
 
+from datasets.arguments import check_choice, check_limit, check_no_folder
 from datasets.captioning import coco_captions, demo, flickr8k, folder
-from datasets.choices import check_choice
 
 DATASETS = ("demo", "flickr8k", "coco_captions", "folder")
 SPLITS = ("train", "dev", "test")
@@ -55,13 +54,11 @@ def load(
     """
     check_choice("dataset", dataset, DATASETS)
     check_choice("split", split, SPLITS)
-    _check_numbers(limit, max_bad_share)
+    check_limit(limit)
+    if not 0 <= max_bad_share <= 1:
+        raise ValueError(f"`max_bad_share` must be between 0 and 1. Got {max_bad_share!r}.")
     if dataset == "demo":
-        if data_dir is not None:
-            raise ValueError(
-                "`data_dir` must be None for `demo`, which draws its images and reads no files "
-                f"(`folder` loads your own). Got {str(data_dir)!r}."
-            )
+        check_no_folder(data_dir, "folder")
         return _as_dataset(*demo.examples(split, seed=seed, limit=limit))
     if dataset == "coco_captions":
         return _as_dataset(*coco_captions.examples(split, data_dir=data_dir, limit=limit))
@@ -82,19 +79,12 @@ def raw_files(dataset: str, data_dir: Path | str | None = None) -> list[Path]:
     return sources[dataset].raw_files(data_dir) if dataset in sources else []
 
 
-def _as_dataset(count: int, generate: Callable[[], Iterator[tuple[str, bytes, list[str]]]]):
-    """`(count, generate)` of a source as a `tf.data.Dataset` of named dicts."""
+def _as_dataset(count: int, generate) -> tf.data.Dataset:
+    """`Examples` of a source as a `tf.data.Dataset` of named dicts."""
 
     def named():
-        for image_id, image_bytes, captions in generate():
-            yield {"image_id": image_id, "image_bytes": image_bytes, "captions": captions}
+        for example in generate():
+            yield dict(zip(_ELEMENT, example, strict=True))
 
     dataset = tf.data.Dataset.from_generator(named, output_signature=_ELEMENT)
     return dataset.apply(tf.data.experimental.assert_cardinality(count))
-
-
-def _check_numbers(limit: int | None, max_bad_share: float) -> None:
-    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
-        raise ValueError(f"`limit` must be a positive integer or None. Got {limit!r}.")
-    if not 0 <= max_bad_share <= 1:
-        raise ValueError(f"`max_bad_share` must be between 0 and 1. Got {max_bad_share!r}.")

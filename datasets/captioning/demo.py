@@ -9,11 +9,14 @@ Each colour and each shape alone occurs in training.
 import io
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw
+
+from datasets.arguments import check_seed
+from datasets.captioning.faults import Examples
 
 COLOURS = {
     "red": (214, 40, 40),
@@ -62,15 +65,12 @@ class Scene(NamedTuple):
     where: str  # a key of PLACES (single) or of RELATIONS (pair: first to second)
 
 
-def examples(
-    split: str, *, seed: int = 0, limit: int | None = None
-) -> tuple[int, Callable[[], Iterator[tuple[str, bytes, list[str]]]]]:
+def examples(split: str, *, seed: int = 0, limit: int | None = None) -> Examples:
     """`(count, generate)`; scene i depends on seed, split and i alone, not on `limit`.
 
     `image_bytes` are PNG files of 96 x 96 pixels.
     """
-    if not isinstance(seed, int) or seed < 0:
-        raise ValueError(f"`seed` must be an integer of at least 0. Got {seed!r}.")
+    check_seed(seed)
     number, default, combinations = _SPLITS[split]
     count = default if limit is None else limit
 
@@ -200,15 +200,6 @@ def references(scene: Scene, rng: np.random.Generator) -> list[str]:
     return [forms[i] for i in rng.permutation(_REFERENCES)]
 
 
-def facts(scene: Scene) -> frozenset[Fact]:
-    """What every reference of the scene claims, in the form that `claims` gives."""
-    first, last = (f"{thing.colour} {thing.shape}" for thing in (scene.things[0], scene.things[-1]))
-    if scene.kind == "pair":
-        return frozenset({("1", first), ("1", last), (scene.where, first, last)})
-    found = {(str(len(scene.things)), first), ("size", first, scene.things[0].size)}
-    return frozenset(found | ({("place", first, scene.where)} if scene.where else set()))
-
-
 def claims(caption: str) -> frozenset[Fact] | None:
     """What a caption says is in the picture, whatever its wording; None outside the grammar.
 
@@ -220,28 +211,23 @@ def claims(caption: str) -> frozenset[Fact] | None:
     """
     text = re.sub(r"^(there is|there are|a picture of|the picture shows) ", "", caption)
     things = list(_THING.finditer(text))
-    wheres = _WHERE.findall(text)
     form = _WHERE.sub("W", _THING.sub("T", text))
     if form not in _FORMS or any((t["count"] in ("a", "an")) == bool(t["plural"]) for t in things):
         return None
-    labels = [f"{thing['colour']} {thing['shape']}" for thing in things]
-    found: set[Fact] = set()
-    for label, thing in zip(labels, things, strict=True):
-        found.add(({"two": "2", "three": "3"}.get(thing["count"], "1"), label))
-        if thing["size"]:
-            found.add(("size", label, thing["size"]))
-    where = wheres[0] if wheres else ""
-    if (where in PLACES) != (len(things) == 1 and bool(where)):
+    where = next(iter(_WHERE.findall(text)), None)
+    if where and (where in PLACES) != (len(things) == 1):
         return None  # two objects at one place, or a relation to nothing
+    labels = [f"{thing['colour']} {thing['shape']}" for thing in things]
+    named = list(zip(labels, things, strict=True))
+    facts = {(_NUMBERS.get(thing["count"], "1"), label) for label, thing in named}
+    facts |= {("size", label, thing["size"]) for label, thing in named if thing["size"]}
     if where in PLACES:
-        found.add(("place", labels[0], where))
+        facts.add(("place", labels[0], where))
     elif where:
-        if form == "T with T W it":  # says of the second object where it lies
-            labels.reverse()
-        converses = {converse: relation for relation, converse in RELATIONS.items()}
-        ordered = labels[::-1] if where in converses else labels
-        found.add((converses.get(where, where), *ordered))
-    return frozenset(found)
+        # "T with T W it" says of the second object where it lies
+        turned = (where in _CONVERSES) != (form == "T with T W it")
+        facts.add((_CONVERSES.get(where, where), *(labels[::-1] if turned else labels)))
+    return frozenset(facts)
 
 
 def is_exact(caption: str, references: list[str]) -> bool:
@@ -262,5 +248,7 @@ _THING = re.compile(
     rf"\b(?P<count>an|{'|'.join(COUNTS)}) (?:(?P<size>{'|'.join(SIZES)}) )?"
     rf"(?P<colour>{'|'.join(COLOURS)}) (?P<shape>{'|'.join(SHAPES)})(?P<plural>(?:e?s)?)\b"
 )
+_NUMBERS = {"two": "2", "three": "3"}
+_CONVERSES = {converse: relation for relation, converse in RELATIONS.items()}
 _WHERE = re.compile("|".join([*PLACES, *RELATIONS, *RELATIONS.values()]))
 _FORMS = ("T", "T W", "W there is T", "W is T", "T in a picture", "T W T", "T with T W it")

@@ -1,18 +1,18 @@
-"""What is wrong with raw files: collected while they are read, told once, an error if too much."""
+"""What is wrong with captions and images: found before a pass, told once, an error if too much."""
 
-import logging
 import os
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+from datasets.faults import Faults
+from datasets.files import broken_letters
 from datasets.images import check_image
 
 # An image is counted under one of these at most, so that their sum is the images left out.
 CORRUPT = "corrupt image"
 MISSING = "missing image, though a caption or a list names it"
 NO_CAPTION = "image without a caption"
-IMAGE_FAULTS = (CORRUPT, MISSING, NO_CAPTION)
 
 EMPTY = "empty caption"
 NOT_UTF8 = "line that is not UTF-8"
@@ -22,56 +22,8 @@ CAPTION_FAULTS = (EMPTY, NOT_UTF8, UNSAFE, AMBIGUOUS)
 
 REPEATED = "repeated caption"  # left out, but harmless: counts towards no limit
 
-_EXAMPLES = 3  # named for each kind of fault
-_LOG = logging.getLogger(__name__)
-
-
-class Faults:
-    """The faults of one source, by kind, with the name of what each happened to."""
-
-    def __init__(self) -> None:
-        self._names: dict[str, list[str]] = {}
-
-    def add(self, kind: str, name: str) -> None:
-        self._names.setdefault(kind, []).append(name)
-
-    def count(self, *kinds: str) -> int:
-        return sum(len(self._names.get(kind, ())) for kind in kinds)
-
-    def summary(self) -> str:
-        """One line per kind: its count and up to three examples; empty if nothing was wrong."""
-        lines = []
-        for kind, names in self._names.items():
-            examples = "; ".join(printable(name) for name in names[:_EXAMPLES])
-            more = "; ..." if len(names) > _EXAMPLES else ""
-            lines.append(f"  {kind}: {len(names):,} ({examples}{more})")
-        return "\n".join(lines)
-
-
-def settle(faults: Faults, where: str, images: int, captions: int, max_bad_share: float) -> None:
-    """Logs one summary at WARNING level if there were faults; raises if there were too many.
-
-    Args:
-      where: what was read, for the message, such as "/data, split `train`".
-      images: how many images there are, usable or not.
-      captions: how many captions there are, usable or not.
-      max_bad_share: the largest share that may be bad, of images and of captions alike.
-
-    Raises:
-      ValueError: a share above `max_bad_share`, or no usable image at all.
-    """
-    for what, bad, total in (
-        ("images", faults.count(*IMAGE_FAULTS), images),
-        ("captions", faults.count(*CAPTION_FAULTS), captions),
-    ):
-        if bad > max_bad_share * total or (what == "images" and bad == total):
-            raise ValueError(
-                f"{bad:,} of {total:,} {what} in {where} cannot be used "
-                f"({bad / max(total, 1):.1%}; the limit `max_bad_share` is {max_bad_share:.1%}: "
-                f"mend the files, or pass a larger `max_bad_share`).\n{faults.summary()}".rstrip()
-            )
-    if text := faults.summary():
-        _LOG.warning("Left out of %s:\n%s", where, text)
+# How many images there are, and what begins a pass over their (name, bytes, captions).
+Examples = tuple[int, Callable[[], Iterator[tuple[str, bytes, list[str]]]]]
 
 
 def clean_captions(
@@ -87,7 +39,7 @@ def clean_captions(
     for name, raw in pairs:
         kept = captions.setdefault(name, [])
         caption = unicodedata.normalize("NFC", raw).strip()
-        if not is_text(caption) or not is_text(name):
+        if broken_letters(caption + name):
             faults.add(NOT_UTF8, f"{name}: {caption}")
         elif not caption:
             faults.add(EMPTY, name)
@@ -123,23 +75,43 @@ def usable_images(
             return CORRUPT, f"{name}: {problem}"
         return None if name in captions else (NO_CAPTION, name)
 
-    usable = []
+    names = list(names)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        names = list(names)
-        for name, found in zip(names, pool.map(fault, names), strict=True):
-            if found:
-                faults.add(*found)
-            else:
-                usable.append(name)
-    return usable
+        problems = list(pool.map(fault, names))
+    for problem in filter(None, problems):
+        faults.add(*problem)
+    return [name for name, problem in zip(names, problems, strict=True) if not problem]
 
 
-def is_text(value: str) -> bool:
-    """Whether `value` was UTF-8 in the file, that is, holds no escaped bytes."""
-    return not any("\ud800" <= letter <= "\udfff" for letter in value)
+def checked_examples(
+    names: list[str],
+    captions: dict[str, list[str]],
+    read: Callable[[str], bytes],
+    faults: Faults,
+    *,
+    where: str,
+    lines: int,
+    max_bad_share: float,
+) -> Examples:
+    """What is usable of a split, one image in the memory at a time, once its faults are told.
 
+    Args:
+      names: of all images of the split.
+      captions, read, faults: as of `usable_images`.
+      where: what was read, for the message.
+      lines: how many captions there are, usable or not.
+      max_bad_share: the largest share that may be bad, of images and of captions alike.
 
-def printable(name: str, limit: int = 100) -> str:
-    """`name` for a message: broken bytes escaped, long ones cut."""
-    text = name.encode("utf-8", "backslashreplace").decode()
-    return (text if len(text) <= limit else text[: limit - 3] + "...") or "(no name)"
+    Raises:
+      ValueError: a share above `max_bad_share`, or no usable image at all.
+    """
+    usable = usable_images(names, captions, read, faults)
+    bad_captions = faults.count(*CAPTION_FAULTS)
+    shares = {"images": (len(names) - len(usable), len(names)), "captions": (bad_captions, lines)}
+    faults.settle(where, shares, max_bad_share, "mend the files, or pass a larger `max_bad_share`")
+
+    def generate() -> Iterator[tuple[str, bytes, list[str]]]:
+        for name in usable:
+            yield name, read(name), captions[name]
+
+    return len(usable), generate

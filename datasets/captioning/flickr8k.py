@@ -5,12 +5,11 @@ Hodosh, Young and Hockenmaier, "Framing image description as a ranking task", JA
 
 import os
 import zipfile
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 
-from datasets.captioning.faults import Faults, clean_captions, settle, usable_images
+from datasets.captioning.faults import Examples, checked_examples, clean_captions
+from datasets.faults import Faults
+from datasets.files import check_place, read_small
 
 _CAPTIONS = "Flickr8k.token.txt"
 _OFFICIAL = {"train": 6000, "dev": 1000, "test": 1000}  # images
@@ -23,13 +22,14 @@ _ARCHIVES = ("Flickr8k_Dataset.zip", "Flickr8k_text.zip")
 _DEPTH = 3  # folders below data_dir that are looked into
 _LARGEST = 64 * 2**20  # bytes unpacked; the largest published photograph has well under one MiB
 _HINT = (
-    "`data_dir` must be the folder that holds Flickr8k_Dataset.zip and Flickr8k_text.zip, or what "
-    "they unpack to. The University of Illinois gives them out on request "
-    "(https://hockenmaier.cs.illinois.edu/8k-pictures.html)."
+    "the folder that holds Flickr8k_Dataset.zip and Flickr8k_text.zip, or what they unpack to; the "
+    "University of Illinois gives them out on request "
+    "(https://hockenmaier.cs.illinois.edu/8k-pictures.html)"
 )
+_WANTED = f"`data_dir` must be {_HINT}."
 
-# base name -> (folder or archive, path in it)
-Index = dict[str, tuple[Path, str]]
+# By base name: a file in a folder or in an archive, which is open as long as the index is there.
+Index = dict[str, Path | zipfile.Path]
 
 
 def examples(
@@ -38,7 +38,7 @@ def examples(
     data_dir: Path | str | None,
     limit: int | None = None,
     max_bad_share: float = 0.05,
-) -> tuple[int, Callable[[], Iterator[tuple[str, bytes, list[str]]]]]:
+) -> Examples:
     """`(count, generate)` of one official split; `generate()` reads straight from the zips.
 
     Raises:
@@ -51,24 +51,19 @@ def examples(
     if not any(name in index for name in names):
         raise ValueError(
             f"0 of {len(names):,} images of split `{split}` are in {data_dir}: this copy of "
-            f"Flickr8k lacks them, or Flickr8k_Dataset.zip is not there. {_HINT}"
+            f"Flickr8k lacks them, or Flickr8k_Dataset.zip is not there. {_WANTED}"
         )
     pairs = _pairs(index, set(names), data_dir)
     captions = clean_captions(pairs, faults)
-    names = names[:limit]
-    with ExitStack() as stack:
-        read = _reader(index, stack)
-        usable = usable_images(names, captions, read, faults)
-    where = f"Flickr8k in {data_dir}, split `{split}`"
-    settle(faults, where, len(names), len(pairs), max_bad_share)
-
-    def generate() -> Iterator[tuple[str, bytes, list[str]]]:
-        with ExitStack() as stack:
-            read = _reader(index, stack)
-            for name in usable:
-                yield name, read(name), captions[name]
-
-    return len(usable), generate
+    return checked_examples(
+        names[:limit],
+        captions,
+        lambda name: read_small(index[name], _LARGEST),
+        faults,
+        where=f"Flickr8k in {data_dir}, split `{split}`",
+        lines=len(pairs),
+        max_bad_share=max_bad_share,
+    )
 
 
 def raw_files(data_dir: Path | str | None) -> list[Path]:
@@ -77,58 +72,32 @@ def raw_files(data_dir: Path | str | None) -> list[Path]:
     places = [
         place for name, place in _index(data_dir).items() if name in texts or name.endswith(".jpg")
     ]
-    paths = {place / member if place.is_dir() else place for place, member in places}
-    return sorted(paths)
+    return sorted(
+        {place if isinstance(place, Path) else Path(place.root.filename) for place in places}
+    )
 
 
 def _index(data_dir: Path | str | None) -> Index:
     """Where each file is, by base name (unique in Flickr8k): unpacked first, then the archives."""
-    if data_dir is None or not Path(data_dir).is_dir():
-        got = "None" if data_dir is None else f"{str(data_dir)!r}, which is no folder"
-        raise ValueError(f"{_HINT} Got {got}.")
+    root = check_place(data_dir, _HINT)
     index: Index = {}
-    archives = []
-    root = Path(data_dir)
     for folder, subfolders, files in os.walk(root):
         depth = len(Path(folder).relative_to(root).parts)
         subfolders[:] = sorted(subfolders) if depth < _DEPTH else []
         for file in files:
-            index.setdefault(file, (Path(folder), file))
-        archives += [Path(folder) / file for file in files if file in _ARCHIVES]
-    for archive in archives:
+            index.setdefault(file, Path(folder, file))
+    for path in [index[name] for name in _ARCHIVES if name in index]:
         try:
-            with zipfile.ZipFile(archive) as opened:
-                members = opened.namelist()
+            archive = zipfile.Path(path)
         except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
-            raise ValueError(f"{archive} is not a whole zip archive: {error}.") from error
-        for member in members:
-            index.setdefault(PurePosixPath(member).name, (archive, member))
+            raise ValueError(f"{path} is not a whole zip archive: {error}.") from error
+        for member in archive.root.namelist():
+            index.setdefault(PurePosixPath(member).name, archive / member)
     return index
 
 
-def _reader(index: Index, stack: ExitStack) -> Callable[[str], bytes]:
-    """`read(name)` from folder or archive; `stack` closes the archives that it opened."""
-    opened: dict[Path, zipfile.ZipFile] = {}
-
-    def read(name: str) -> bytes:
-        place, member = index[name]
-        try:
-            if place.is_dir():
-                return (place / member).read_bytes()
-            if place not in opened:
-                opened[place] = stack.enter_context(zipfile.ZipFile(place))
-            if opened[place].getinfo(member).file_size > _LARGEST:
-                raise ValueError(f"larger than {_LARGEST:,} bytes")
-            return opened[place].read(member)
-        except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
-            raise ValueError(f"cannot be read: {error}") from error
-
-    return read
-
-
 def _read_text(name: str, index: Index) -> str:
-    with ExitStack() as stack:
-        return _reader(index, stack)(name).decode("utf-8-sig", errors="surrogateescape")
+    return read_small(index[name], _LARGEST).decode("utf-8-sig", errors="surrogateescape")
 
 
 def _split_names(split: str, index: Index, data_dir: Path | str) -> list[str]:
@@ -137,7 +106,7 @@ def _split_names(split: str, index: Index, data_dir: Path | str) -> list[str]:
         there = [name for name, file in _LISTS.items() if file in index]
         raise ValueError(
             f"0 of {_OFFICIAL[split]:,} images of split `{split}` are in {data_dir}: its list "
-            f"{_LISTS[split]} is not there (splits there: {', '.join(there) or 'none'}). {_HINT}"
+            f"{_LISTS[split]} is not there (splits there: {', '.join(there) or 'none'}). {_WANTED}"
         )
     return list(dict.fromkeys(_read_text(_LISTS[split], index).split()))
 
@@ -149,7 +118,7 @@ def _pairs(index: Index, names: set[str], data_dir: Path | str) -> list[tuple[st
     and that no split lists: it drops out here, as do the images of other splits.
     """
     if _CAPTIONS not in index:
-        raise ValueError(f"`{_CAPTIONS}`, the captions, is not in {data_dir}. {_HINT}")
+        raise ValueError(f"`{_CAPTIONS}`, the captions, is not in {data_dir}. {_WANTED}")
     pairs = []
     for line in _read_text(_CAPTIONS, index).split("\n"):
         key, _, caption = line.partition("\t")

@@ -1,8 +1,9 @@
 """The user's own images, nested as they like, with a captions file beside them.
 
-The captions file is captions.txt, .tsv or .csv (or the folder's only text file), UTF-8, a caption
-a line: `name<TAB>caption`, `name#i<TAB>caption` or `name,caption`, with or without a header that
-names the columns. `name` is a path below the folder, or a bare file name that occurs once in it.
+The captions file is captions.txt, .tsv or .csv (or the folder's only text file), packed (.gz, .xz,
+.zip) or not, UTF-8 or with a byte-order mark, a caption a line: `name<TAB>caption`,
+`name#i<TAB>caption` or `name,caption`, with or without a header that names the columns. `name` is a
+path below the folder, or a bare file name that occurs once in it.
 """
 
 import csv
@@ -11,7 +12,7 @@ import io
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path, PureWindowsPath
 
 from PIL import Image, ImageOps
@@ -19,15 +20,15 @@ from PIL import Image, ImageOps
 from datasets.captioning.faults import (
     AMBIGUOUS,
     UNSAFE,
-    Faults,
+    Examples,
+    checked_examples,
     clean_captions,
-    settle,
-    usable_images,
 )
+from datasets.faults import Faults
+from datasets.files import ESCAPE, check_place, find_files, find_splits, open_text, read_small
 from datasets.images import MAX_PIXELS
 
 _TEXT = (".txt", ".tsv", ".csv")
-_LISTS = {"train": "train.txt", "dev": "dev.txt", "test": "test.txt"}
 _IMAGES = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff")
 _LARGEST = 256 * 2**20  # bytes of a file
 _NAME_COLUMNS = ("image", "name", "filename", "file", "file_name", "image_name", "image_id", "path")
@@ -40,12 +41,12 @@ def examples(
     data_dir: Path | str | None,
     limit: int | None = None,
     max_bad_share: float = 0.05,
-) -> tuple[int, Callable[[], Iterator[tuple[str, bytes, list[str]]]]]:
+) -> Examples:
     """`(count, generate)` of one split, images in the order of the captions file.
 
-    Splits come from train.txt, dev.txt and test.txt (an image name a line) where any of these is
-    there; else from a hash of the image's name: about 80, 10 and 10 of a hundred, and an image
-    stays in its split when others are added.
+    Splits come from train.txt, dev.txt (or val.txt, ...) and test.txt, an image name a line, where
+    any of these is there; else from a hash of the image's name: about 80, 10 and 10 of a hundred,
+    and an image stays in its split when others are added.
 
     `image_bytes` are the file's own for JPEG and PNG; other formats are re-encoded as PNG (the
     first frame, upright).
@@ -76,18 +77,15 @@ def examples(
     names = [*captions, *others][:limit]
     if not names:
         raise ValueError(f"Split `{split}` of {root} is empty: no image falls into it.")
-
-    def read(name: str) -> bytes:
-        return _read(files[name])
-
-    usable = usable_images(names, captions, read, faults)
-    settle(faults, f"{root}, split `{split}`", len(names), lines, max_bad_share)
-
-    def generate() -> Iterator[tuple[str, bytes, list[str]]]:
-        for name in usable:
-            yield name, read(name), captions[name]
-
-    return len(usable), generate
+    return checked_examples(
+        names,
+        captions,
+        lambda name: _read(files[name]),
+        faults,
+        where=f"{root}, split `{split}`",
+        lines=lines,
+        max_bad_share=max_bad_share,
+    )
 
 
 def raw_files(data_dir: Path | str | None) -> list[Path]:
@@ -97,17 +95,16 @@ def raw_files(data_dir: Path | str | None) -> list[Path]:
     resolve = _resolver(root, files)
     for name, _ in read_pairs(captions_file(root)):
         resolve(name)  # adds an image that the walk over the folder does not see
-    lists = [root / name for name in _LISTS.values() if (root / name).is_file()]
-    return [captions_file(root), *lists, *files.values()]
+    return [captions_file(root), *_lists(root).values(), *files.values()]
 
 
 def _root(data_dir: Path | str | None) -> Path:
-    if data_dir is None or not Path(data_dir).is_dir():
-        raise ValueError(
-            "`data_dir` must be a folder with images and a captions file (captions.txt, .tsv or "
-            f".csv). Got {None if data_dir is None else str(data_dir)!r}."
-        )
-    return Path(data_dir)
+    wanted = "a folder with images and a captions file (captions.txt, .tsv or .csv)"
+    return check_place(data_dir, wanted)
+
+
+def _lists(root: Path) -> dict[str, Path]:
+    return find_splits(root, [".txt"])
 
 
 def split_of(name: str) -> str:
@@ -118,17 +115,12 @@ def split_of(name: str) -> str:
 
 def captions_file(root: Path) -> Path:
     """captions.txt, .tsv or .csv in `root`, else its only text file that is no split list."""
-    named = [root / f"captions{ending}" for ending in _TEXT]
-    found = [path for path in named if path.is_file()]
-    if not found:
-        found = sorted(
-            path
-            for path in root.iterdir()
-            if path.suffix in _TEXT and path.name not in _LISTS.values() and path.is_file()
-        )
-    if len(found) == 1:
-        return found[0]
-    there = ", ".join(path.name for path in found) or "none"
+    files, lists = find_files(root, _TEXT), _lists(root).values()
+    named = [path for name, path in files.items() if Path(name).stem == "captions"]
+    candidates = named or [path for path in files.values() if path not in lists]
+    if len(candidates) == 1:
+        return candidates[0]
+    there = ", ".join(path.name for path in candidates) or "none"
     raise ValueError(
         f"{root} must hold one captions file: captions.txt, .tsv or .csv, or a single text file "
         f"of any name. Found: {there}."
@@ -142,12 +134,10 @@ def read_pairs(path: Path) -> list[tuple[str, str]]:
     with a comma is quoted or, being the last column, may go without. A `#i` after a name is cut.
 
     Raises:
-      ValueError: UTF-16, or a quotation mark in a CSV that is never closed.
+      ValueError: a packed file that is damaged, or a quotation mark in a CSV that is never closed.
     """
-    raw = path.read_bytes()
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise ValueError(f"{path} must be UTF-8 text. Got UTF-16: save it as UTF-8.")
-    text = raw.decode("utf-8-sig", errors="surrogateescape")
+    with open_text(path, errors=ESCAPE, newline="") as file:
+        text = file.read()
     if "\t" in text.lstrip().partition("\n")[0]:
         separator, rows = " ", [line.split("\t") for line in re.split(r"\r\n|\r|\n", text)]
     else:
@@ -230,39 +220,33 @@ def _listed(
     faults: Faults,
 ) -> dict[str, None] | None:
     """The images that the split's list names, in its order; None if there are no lists."""
-    lists = {name: root / file for name, file in _LISTS.items() if (root / file).is_file()}
+    lists = _lists(root)
     if not lists:
         return None
     if split not in lists:
         raise ValueError(
-            f"`{_LISTS[split]}`, the list of split `{split}`, is not in {root}, though it has "
+            f"`{split}.txt`, the list of split `{split}`, is not in {root}, though it has "
             f"{', '.join(path.name for path in lists.values())}."
         )
     split_by_name: dict[str, str] = {}
     for other, path in lists.items():
-        text = path.read_bytes().decode("utf-8-sig", errors="surrogateescape")
-        for line in filter(None, map(str.strip, re.split(r"[\r\n]+", text))):
+        with open_text(path, errors=ESCAPE) as file:
+            lines = [line.strip() for line in file]
+        for line in filter(None, lines):
             name, fault = resolve(unicodedata.normalize("NFC", line))
             if fault and other == split:
                 faults.add(fault, line)
             if not fault and split_by_name.setdefault(name, other) != other:
                 raise ValueError(
-                    f"An image must be in one split only. Got {name!r} in {_LISTS[other]} and "
-                    f"{_LISTS[split_by_name[name]]} of {root}."
+                    f"An image must be in one split only. Got {name!r} in {path.name} and "
+                    f"{lists[split_by_name[name]].name} of {root}."
                 )
     return dict.fromkeys(name for name, other in split_by_name.items() if other == split)
 
 
 def _read(path: Path) -> bytes:
     """The file's bytes if JPEG or PNG by content, else the image as PNG."""
-    try:
-        if not path.is_file():
-            raise ValueError("not a regular file")
-        if path.stat().st_size > _LARGEST:
-            raise ValueError(f"larger than {_LARGEST:,} bytes")
-        raw = path.read_bytes()
-    except OSError as error:
-        raise ValueError(f"cannot be read: {error.strerror}") from error
+    raw = read_small(path, _LARGEST)
     return raw if raw.startswith((b"\xff\xd8", b"\x89PNG")) else _as_png(raw)
 
 

@@ -4,13 +4,14 @@ A source is one file here with a function `read(split, ...) -> Reviews`.
 """
 
 from collections.abc import Iterator
-from itertools import compress, islice
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from datasets.choices import check_choice
+from datasets.arguments import check_choice, check_limit, check_no_folder
+from datasets.records import as_records
 from datasets.sentiment import csv_file, demo, imdb, imdb_reviews
 from datasets.sentiment.cleaning import CLEANING, clean
 from datasets.sentiment.csv_file import OPTIONS as CSV_OPTIONS
@@ -19,13 +20,8 @@ from datasets.sentiment.reviews import UNLABELLED, Reviews, first
 
 DATASETS = ("demo", "imdb", "imdb_reviews", "csv")
 SPLITS = ("train", "dev", "test", "unlabelled")
-CHUNK = 1000  # records that pass from Python to TensorFlow at a time
 
-_SPEC = {
-    "id": tf.TensorSpec([None], tf.string),
-    "text": tf.TensorSpec([None], tf.string),
-    "label": tf.TensorSpec([None], tf.int32),
-}
+_SPEC = {"id": tf.string, "text": tf.string, "label": tf.int32}
 
 __all__ = [
     "CLEANING", "CSV_OPTIONS", "DATASETS", "SPLITS", "UNLABELLED", "Reviews", "clean",
@@ -69,10 +65,13 @@ def load(
     places = first(reviews.labels, count if limit is None else limit)
     chosen = np.zeros(count, bool)
     chosen[places] = True
-    records = tf.data.Dataset.from_generator(
-        lambda: _chunks(reviews, chosen), output_signature=_SPEC
-    )
-    return records.unbatch().apply(tf.data.experimental.assert_cardinality(len(places)))
+
+    def rows() -> Iterator[tuple[str, str, int]]:
+        labelled = zip(reviews.texts(), reviews.labels, strict=True)
+        for text, label in compress(labelled, chosen):
+            yield *text, label
+
+    return as_records(rows, _SPEC, len(places))
 
 
 def label_names(dataset: str, data_dir: Path | str | None = None, **options) -> tuple[str, ...]:
@@ -109,25 +108,8 @@ def _check(dataset, split, data_dir, limit, options) -> None:
             raise ValueError(
                 f"`{option}` is an option of `csv`, not of `{dataset}`. Got {value!r}."
             )
-    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
-        raise ValueError(f"`limit` must be a positive integer or None. Got {limit!r}.")
+    check_limit(limit)
     if split == "unlabelled" and dataset in ("demo", "csv"):
         raise ValueError(f"`{dataset}` has no split `unlabelled`: only imdb and imdb_reviews have.")
-    if dataset == "demo" and data_dir is not None:
-        raise ValueError(
-            "`data_dir` must be None for `demo`, which composes its reviews and reads no files "
-            f"(`csv` loads your own). Got {str(data_dir)!r}."
-        )
-
-
-def _chunks(reviews: Reviews, chosen: np.ndarray) -> Iterator[dict]:
-    rows = compress(zip(reviews.texts(), reviews.labels, strict=True), chosen)
-    while chunk := list(islice(rows, CHUNK)):
-        texts, labels = zip(*chunk, strict=True)
-        ids, texts = zip(*texts, strict=True)
-        # Bytes of a user's file may have reached a string as lone surrogates.
-        yield {
-            "id": [name.encode("utf-8", "surrogatepass") for name in ids],
-            "text": [text.encode("utf-8", "surrogatepass") for text in texts],
-            "label": np.array(labels, np.int32),
-        }
+    if dataset == "demo":
+        check_no_folder(data_dir, "csv")

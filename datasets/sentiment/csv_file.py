@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from datasets.faults import Faults
+from datasets.files import broken_letters, check_place, find_files, find_splits, stamps
 from datasets.sentiment import delimited
 from datasets.sentiment.cleaning import clean, is_blank, share_of
 from datasets.sentiment.columns import Columns, find_columns
@@ -20,11 +22,8 @@ MAX_BROKEN = 1 / 20  # of the rows; more is an error
 UNBALANCED = 0.9  # share of the largest class from which a warning is due
 
 _ENDINGS = (".csv", ".tsv")
-_FILES = {"train": "train", "test": "test"} | dict.fromkeys(
-    ("dev", "val", "valid", "validation"), "dev"
-)
 _HEAD = 5000  # rows from which columns are found
-_EXAMPLES = 3
+_EMPTY = "empty text"
 _LOG = logging.getLogger(__name__)
 
 
@@ -132,31 +131,23 @@ def files(data_dir: Path | str | None) -> dict[str, Path]:
     Raises:
       ValueError: `data_dir` is no such file or folder, or several files are of one split.
     """
-    if data_dir is None or not Path(data_dir).exists():
-        raise ValueError(
-            "`data_dir` must be a .csv or .tsv file, or a folder that holds one, or train.csv, "
-            f"dev.csv and test.csv. Got {None if data_dir is None else str(data_dir)!r}."
-        )
-    path = Path(data_dir)
+    path = check_place(
+        data_dir,
+        "a .csv or .tsv file (also packed: .gz, .xz, .zip), or a folder that holds one, or "
+        "train.csv, dev.csv and test.csv",
+        folder=False,
+    )
     if path.is_file():
         return {"train": path}
-    there = sorted(file for file in path.iterdir() if file.suffix.lower() in _ENDINGS)
-    files: dict[str, Path] = {}
-    for file in there:
-        if split := _FILES.get(file.stem.lower()):
-            if split in files:
-                raise ValueError(
-                    f"{path} must have one file of `{split}`. Got {files[split].name}, {file.name}."
-                )
-            files[split] = file
-    if "train" in files:
-        return files
-    if len(there) == 1 and not files:
-        return {"train": there[0]}
-    raise ValueError(
-        f"{path} must hold a single .csv or .tsv file, or train.csv (and dev.csv, test.csv). "
-        f"Got {', '.join(file.name for file in there) or 'none'}."
-    )
+    splits, tables = find_splits(path, _ENDINGS), find_files(path, _ENDINGS)
+    if len(tables) == 1 and not splits:
+        return {"train": next(iter(tables.values()))}
+    if "train" not in splits:
+        raise ValueError(
+            f"{path} must hold a single .csv or .tsv file, or train.csv (and dev.csv, test.csv). "
+            f"Got {', '.join(tables) or 'none'}."
+        )
+    return splits
 
 
 def _tenths(paths: Mapping[str, Path]) -> list[str]:
@@ -190,18 +181,24 @@ def _numbered(survey: Survey, chosen: np.ndarray, names: tuple[str, ...], where:
 
 def _survey(path: Path, options: Options) -> Survey:
     """The survey of a file; made, and its faults told, once for each state of it."""
-    stat = path.stat()
-    return _new_survey(path, (stat.st_mtime_ns, stat.st_size), options)
+    return _new_survey(path, stamps(path), options)
 
 
 @functools.lru_cache(maxsize=4)
-def _new_survey(path: Path, state: tuple[int, int], options: Options) -> Survey:
+def _new_survey(path: Path, state: tuple, options: Options) -> Survey:
     layout, faults, values = _find_layout(path, options), Faults(), {}
     labels, shares = array.array("i"), array.array("B")
     for _, text, label in _usable(path, layout, faults):
         labels.append(values.setdefault(label, len(values)))
         shares.append(share_of(text))
-    faults.settle(path, len(labels), layout)
+    broken = faults.counts.total() - faults.count(_EMPTY)
+    remedy = (
+        f"read with delimiter {layout.delimiter!r}, quoting {layout.quoting!r}, columns "
+        f"{layout.columns}; mend the file, or name `delimiter`, `quoting`, `encoding` or the "
+        "columns"
+    )
+    rows = {"rows": (broken, len(labels) + broken)}
+    faults.settle(str(path), rows, MAX_BROKEN, remedy)
     return Survey(layout, np.array(labels, np.int32), list(values), np.array(shares, np.uint8))
 
 
@@ -219,26 +216,27 @@ def _find_layout(path: Path, options: Options) -> Layout:
 
 
 def _usable(
-    path: Path, layout: Layout, faults: "Faults | None" = None
+    path: Path, layout: Layout, faults: Faults | None = None
 ) -> Iterator[tuple[int, str, str]]:
     """(line, text, label) of the rows that have a text and a label; the others go to `faults`."""
     faults = faults or Faults()
     columns, header_is_next = layout.columns, layout.columns.header is not None
     for row in delimited.read_rows(path, layout.encoding, layout.delimiter, layout.quoting):
+        line = f"line {row.line}"
         if row.fields is None:
-            faults.add("not in the file's quoting", row.line, row.lines)
+            faults.add("not in the file's quoting", line, row.lines)
         elif len(row.fields) != layout.width:
-            faults.add(f"not {layout.width} fields", row.line)
+            faults.add(f"not {layout.width} fields", line)
         elif header_is_next:
             header_is_next = False
         else:
             text, label = row.fields[columns.text], _label(row.fields[columns.label])
-            if delimited.broken_letters(text) or delimited.broken_letters(label):
-                faults.add("broken letters", row.line)
+            if broken_letters(text) or broken_letters(label):
+                faults.add("broken letters", line)
             elif not label:
-                faults.add("no label", row.line)
+                faults.add("no label", line)
             elif is_blank(text):
-                faults.add("empty text", row.line, broken=False)
+                faults.add(_EMPTY, line)
             else:
                 yield row.line, text, label
 
@@ -246,40 +244,6 @@ def _usable(
 @functools.lru_cache(maxsize=10_000)
 def _label(field: str) -> str:
     return unicodedata.normalize("NFC", clean(field))
-
-
-class Faults:
-    """Rows that are left out, by kind: how many, and the lines of the first."""
-
-    def __init__(self) -> None:
-        self._counts: dict[str, int] = {}
-        self._lines: dict[str, list[int]] = {}
-        self.broken = 0
-
-    def add(self, kind: str, line: int, lines: int = 1, *, broken: bool = True) -> None:
-        self._counts[kind] = self._counts.get(kind, 0) + lines
-        self._lines[kind] = [*self._lines.get(kind, ()), line][:_EXAMPLES]
-        self.broken += lines if broken else 0
-
-    def settle(self, path: Path, good: int, layout: Layout) -> None:
-        """Logs one warning if there are any.
-
-        Raises:
-          ValueError: there are too many, or nothing is left.
-        """
-        told = "\n".join(
-            f"  {kind}: {count:,} (from line {', '.join(map(str, self._lines[kind]))})"
-            for kind, count in self._counts.items()
-        )
-        if self.broken > MAX_BROKEN * (good + self.broken) or not good:
-            raise ValueError(
-                f"{self.broken:,} of {good + self.broken:,} rows of {path} are broken (at most "
-                f"{MAX_BROKEN:.0%} may be), read with delimiter {layout.delimiter!r}, quoting "
-                f"{layout.quoting!r}, columns {layout.columns}: mend the file, or name "
-                f"`delimiter`, `quoting`, `encoding` or the columns.\n{told}".rstrip()
-            )
-        if told:
-            _LOG.warning("Left out of %s:\n%s", path, told)
 
 
 @functools.lru_cache(maxsize=3)

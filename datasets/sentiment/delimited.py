@@ -5,18 +5,18 @@ told apart, not guessed at and not fatal: one stray quotation mark must cost one
 follow it.
 """
 
-import codecs
 import csv
 import io
 import logging
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 import numpy as np
+
+from datasets.files import ESCAPE, broken_letters, open_text
 
 DELIMITERS = ("\t", ";", ",", "|")
 # How a field is written that holds the delimiter, a quotation mark or a line break.
@@ -29,7 +29,6 @@ QUOTING = {
 
 LONGEST = 2**24  # letters of a field; a longer one is not in the file's quoting
 
-_BROKEN = re.compile("[\udc80-\udcff]")
 _SAMPLE = 2**20  # letters at a time; from the first ones, delimiter and quoting are found
 _LOG = logging.getLogger(__name__)
 
@@ -51,77 +50,37 @@ def find_encoding(path: Path, encoding: str | None = None) -> str:
     Raises:
       ValueError: an unknown `encoding`; or the bytes are not text in it (many zero bytes).
     """
-    likely = encoding or _likely_encoding(path)
-    try:
-        letters, beyond, broken, zeros = _count_letters(path, likely)
-    except (LookupError, ValueError) as error:
-        raise ValueError(
-            "`encoding` must be one that Python knows (utf-8, cp1252, utf-16, ...) and can read "
-            f"{path} in. Got {encoding!r}: {error}."
-        ) from error
+    counts = np.zeros(4, np.int64)
+    with _opened(path, encoding or "utf-8") as file:
+        likely = file.encoding
+        while text := file.read(_SAMPLE):
+            others = 0 if text.isascii() else len(text) - len(text.encode("ascii", "ignore"))
+            broken = broken_letters(text) if others else 0
+            counts += (len(text), others, broken, text.count("\0"))
+    letters, others, broken, zeros = counts.tolist()
     if 10 * zeros > letters:
         raise ValueError(f"{path} is not text, or `encoding` must be named (utf-16-le, say).")
-    if encoding is None and likely == "utf-8-sig" and 2 * broken > beyond:
+    if encoding is None and likely.startswith("utf-8") and 2 * broken > others:
         _LOG.warning("%s is not UTF-8: read as cp1252. `encoding` names another.", path)
         return "cp1252"
     return likely
 
 
-def _likely_encoding(path: Path) -> str:
-    with path.open("rb") as file:
-        mark = file.read(2)
-    return "utf-16" if mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
-
-
-def _count_letters(path: Path, encoding: str) -> tuple[int, int, int, int]:
-    """Letters of the file in an encoding: all, those beyond ASCII, the broken ones, and zeros.
-
-    Raises:
-      LookupError, ValueError: the encoding is unknown, or it cannot read a file in parts.
-    """
-    counts = np.zeros(4, np.int64)
-    with open(path, encoding=encoding, errors=_ESCAPE, newline="") as file:
-        while text := file.read(_SAMPLE):
-            beyond = 0 if text.isascii() else len(text) - len(text.encode("ascii", "ignore"))
-            broken = broken_letters(text) if beyond else 0
-            counts += (len(text), beyond, broken, text.count("\0"))
-    return tuple(counts.tolist())
-
-
-def _escape(error: UnicodeDecodeError) -> tuple[str, int]:
-    """A broken byte as a lone surrogate; of encodings of several bytes it cannot always be."""
-    try:
-        return codecs.lookup_error("surrogateescape")(error)
-    except UnicodeError:
-        return "\udcff", error.end
-
-
-_ESCAPE = "datasets.sentiment.escape"
-codecs.register_error(_ESCAPE, _escape)
-
-
 def read_head(path: Path, encoding: str) -> tuple[str, bool]:
     """The first letters of a file, from which its layout is found; whether that is all of it."""
-    with open(path, encoding=encoding, errors=_ESCAPE, newline="") as file:
+    with _opened(path, encoding) as file:
         text = file.read(_SAMPLE)
-        whole = not file.read(1)
-    return text.removeprefix("\ufeff").replace("\0", ""), whole
+        return text.replace("\0", ""), not file.read(1)
 
 
 def read_rows(path: Path, encoding: str, delimiter: str, quoting: str) -> Iterator[Row]:
     """All rows of a file but blank lines, one at a time; a broken letter is a lone surrogate."""
-    with open(path, encoding=encoding, errors=_ESCAPE, newline="") as file:
-        yield from rows(_lines(file), delimiter, quoting)
+    with _opened(path, encoding) as file:
+        yield from rows((line.replace("\0", "") for line in file), delimiter, quoting)
 
 
-def _lines(file: Iterable[str]) -> Iterator[str]:
-    for number, line in enumerate(file):
-        yield (line.removeprefix("\ufeff") if number == 0 else line).replace("\0", "")
-
-
-def broken_letters(text: str) -> int:
-    """How many letters of `text`, as `read_rows` gives it, were not in the file's encoding."""
-    return len(_BROKEN.findall(text))
+def _opened(path: Path, encoding: str) -> AbstractContextManager[TextIO]:
+    return open_text(path, encoding, errors=ESCAPE, newline="")
 
 
 def rows(lines: Iterable[str], delimiter: str, quoting: str) -> Iterator[Row]:

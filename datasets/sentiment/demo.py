@@ -12,6 +12,7 @@ import re
 
 import numpy as np
 
+from datasets.arguments import check_seed
 from datasets.sentiment.cleaning import share_of
 from datasets.sentiment.reviews import Reviews, as_reviews
 
@@ -152,8 +153,7 @@ def read(split: str, *, seed: int = 0) -> Reviews:
     Raises:
       ValueError: `seed` is negative or no integer.
     """
-    if not isinstance(seed, int) or seed < 0:
-        raise ValueError(f"`seed` must be an integer of at least 0. Got {seed!r}.")
+    check_seed(seed)
     rng = np.random.default_rng((seed, list(SIZES).index(split)))
     labels: dict[str, int] = {}
     while len(labels) < SIZES[split]:

@@ -8,17 +8,13 @@ Maas, Daly, Pham, Huang, Ng and Potts, "Learning word vectors for sentiment anal
     aclImdb/test/{pos,neg}/            as train; about other films
 """
 
-import functools
-import gzip
-import hashlib
-import lzma
 import re
-import tarfile
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from hashlib import sha256
 from pathlib import Path
 
+from datasets.files import check_md5, check_place, tar_members
 from datasets.sentiment.reviews import UNLABELLED, Reviews, as_reviews
 
 NAMES = ("negative", "positive")
@@ -33,17 +29,15 @@ _PARTS = {  # split -> where its reviews are
 }
 _PUBLISHED = "aclImdb_v1.tar.gz"
 _MD5 = "7c2ac02c03563afcf9b574c7e56c153a"
-_ARCHIVES = {
-    "train": "aclImdb_train.tar.xz",
-    "dev": "aclImdb_train.tar.xz",
+_ARCHIVES = dict.fromkeys(("train", "dev"), "aclImdb_train.tar.xz") | {
     "test": "aclImdb_test.tar.xz",
     "unlabelled": "aclImdb_unsup.tar.xz",
 }
 _LARGEST = 2**20  # bytes; the longest review has 14 kB
 _LARGEST_LIST = 2**26  # bytes; that of the unlabelled reviews has 2.5 MB
 _HINT = (
-    f"`data_dir` must be the folder that holds {_PUBLISHED} "
-    "(https://ai.stanford.edu/~amaas/data/sentiment/) or what it unpacks to."
+    f"the folder that holds {_PUBLISHED} (https://ai.stanford.edu/~amaas/data/sentiment/) or what "
+    "it unpacks to"
 )
 
 
@@ -73,7 +67,7 @@ def read(split: str, data_dir: Path | str | None, *, seed: int = 0) -> Reviews:
 
 def files(data_dir: Path | str | None) -> list[Path]:
     """Where train and dev are read from: the archive, or unpacked files and folders; or nothing."""
-    source = _source(_PARTS["train"], "train", data_dir)
+    source = _source("train", data_dir)
     if source is None or source.is_file():
         return [source] if source else []
     return [source / part for parts in (_PARTS["train"], _lists(_PARTS["train"])) for part in parts]
@@ -86,14 +80,14 @@ def films_of(paths: Iterable[str], files: dict[str, str]) -> dict[str, str]:
       ValueError: a review has none.
     """
     films = {}
-    lines = {}
+    lists = {
+        name: dict(enumerate(text.split("\n"))) for name, text in files.items() if "/urls_" in name
+    }
     for path in paths:
         folder, part, name = path.split("/")
         listing = f"{folder}/urls_{part}"
-        if listing not in lines:
-            lines[listing] = files.get(listing, "").split("\n")
         number = int(name.partition("_")[0])
-        film = lines[listing][number].strip() if number < len(lines[listing]) else ""
+        film = lists.get(listing, {}).get(number, "").strip()
         if not film:
             raise ValueError(
                 f"The film of {path}.txt must stand in line {number + 1} of {listing}.txt, so that "
@@ -118,35 +112,36 @@ def hold_out(films: dict[str, str], seed: int) -> set[str]:
     for path, film in films.items():
         reviews.setdefault(film, Counter())[path.split("/")[1]] += 1
     totals = Counter(path.split("/")[1] for path in films)
-    room = {label: round(count * DEV_SHARE) for label, count in totals.items()}
+    room = Counter({label: round(count * DEV_SHARE) for label, count in totals.items()})
     held_out = set()
-    for film in sorted(
-        reviews, key=lambda film: hashlib.sha256(f"{seed} {film}".encode()).digest()
-    ):
-        if all(room[label] >= count for label, count in reviews[film].items()):
+    for film in sorted(reviews, key=lambda film: sha256(f"{seed} {film}".encode()).digest()):
+        if reviews[film] <= room:  # of every label
             held_out.add(film)
-            for label, count in reviews[film].items():
-                room[label] -= count
+            room -= reviews[film]
     return held_out
 
 
 def _files(split: str, data_dir: Path | str | None) -> dict[str, str]:
     """Contents by path below aclImdb/, without ".txt": the split's reviews and lists of films."""
-    parts = _PARTS[split]
-    source = _source(parts, split, data_dir)
+    source, parts = _source(split, data_dir), _PARTS[split]
     if source is None:
         return {}
-    return _decoded((_in_tree if source.is_dir() else _in_archive)(source, parts))
+    if source.name == _PUBLISHED:
+        check_md5(source, _MD5)
+    texts = {}
+    for path, raw in (_in_tree if source.is_dir() else _in_archive)(source, parts):
+        try:
+            texts[path.removesuffix(".txt")] = raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"aclImdb/{path} must be UTF-8. Got {error}.") from error
+    return texts
 
 
-def _source(parts: tuple[str, ...], split: str, data_dir: Path | str | None) -> Path | None:
+def _source(split: str, data_dir: Path | str | None) -> Path | None:
     """The unpacked folder that has a part of the split, else the archive."""
-    if data_dir is None or not Path(data_dir).is_dir():
-        got = "None" if data_dir is None else f"{str(data_dir)!r}, which is no folder"
-        raise ValueError(f"{_HINT} Got {got}.")
-    root = Path(data_dir)
+    root = check_place(data_dir, _HINT)
     for tree in (root, root / "aclImdb"):
-        if any((tree / part).is_dir() for part in parts):
+        if any((tree / part).is_dir() for part in _PARTS[split]):
             return tree
     archives = [root / name for name in (_PUBLISHED, _ARCHIVES[split])]
     return next((archive for archive in archives if archive.is_file()), None)
@@ -164,52 +159,18 @@ def _in_tree(tree: Path, parts: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
 
 
 def _in_archive(archive: Path, parts: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
-    """One pass from start to end: a compressed archive cannot be entered in the middle.
+    def largest(name: str) -> int:
+        if _below(name) in _lists(parts):
+            return _LARGEST_LIST
+        return _LARGEST if _below(name).rpartition("/")[0] in parts else 0
 
-    Members are read into memory and nothing is unpacked, so that no name in the archive, link or
-    device can reach the disk.
-    """
-    if archive.name == _PUBLISHED:
-        _check_whole(archive, archive.stat().st_mtime_ns)
-    unpacked = gzip.open if archive.suffix == ".gz" else lzma.open
-    try:
-        # tarfile's own unpacking takes the end of a file that was cut off for the archive's end.
-        with unpacked(archive) as file, tarfile.open(fileobj=file, mode="r|") as members:
-            for member in members:
-                path = member.name.removeprefix("./").removeprefix("aclImdb/")
-                is_list = path in _lists(parts)
-                if member.isreg() and (is_list or path.rpartition("/")[0] in parts):
-                    largest = _LARGEST_LIST if is_list else _LARGEST
-                    if member.size > largest:
-                        raise ValueError(
-                            f"A review must have at most {_LARGEST:,} bytes, a list of films "
-                            f"{_LARGEST_LIST:,}. {member.name} of {archive} has {member.size:,}."
-                        )
-                    yield path, members.extractfile(member).read()
-    except (tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, OSError) as error:
-        raise ValueError(f"{archive} is not a whole archive: {error}.") from error
+    for name, raw in tar_members(archive, largest):
+        yield _below(name), raw
 
 
-@functools.lru_cache
-def _check_whole(archive: Path, changed: int) -> None:
-    """Once for each state of the file (`changed`: its time stamp)."""
-    with archive.open("rb") as file:
-        md5 = hashlib.file_digest(file, "md5").hexdigest()
-    if md5 != _MD5:
-        raise ValueError(
-            f"{archive} must have its publisher's MD5 {_MD5}. Got {md5}: load it again. "
-            "(One that you packed yourself can be used unpacked.)"
-        )
-
-
-def _decoded(files: Iterable[tuple[str, bytes]]) -> dict[str, str]:
-    texts = {}
-    for path, raw in files:
-        try:
-            texts[path.removesuffix(".txt")] = raw.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise ValueError(f"aclImdb/{path} must be UTF-8. Got {error}.") from error
-    return texts
+def _below(name: str) -> str:
+    """A member's path below aclImdb/."""
+    return name.removeprefix("./").removeprefix("aclImdb/")
 
 
 def _require_parts(split: str, there: set[str], data_dir: Path | str) -> None:
@@ -218,5 +179,5 @@ def _require_parts(split: str, there: set[str], data_dir: Path | str) -> None:
         raise ValueError(
             f"Split `{split}` of IMDB is not in {data_dir}: no reviews of "
             f"{' and '.join(f'aclImdb/{part}/' for part in missing)} were found, unpacked or in "
-            f"{_PUBLISHED} or {_ARCHIVES[split]}. {_HINT}"
+            f"{_PUBLISHED} or {_ARCHIVES[split]}. `data_dir` must be {_HINT}."
         )

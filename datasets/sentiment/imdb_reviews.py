@@ -4,9 +4,9 @@ It carries no film and no name of a review: dev is a tenth of training by a hash
 that a film can be in both and dev flatters. `imdb` holds out by film.
 """
 
-import os
 from pathlib import Path
 
+from datasets import tfds
 from datasets.sentiment.cleaning import share_of
 from datasets.sentiment.imdb import NAMES
 from datasets.sentiment.reviews import Reviews, as_reviews
@@ -25,22 +25,9 @@ def read(split: str, data_dir: Path | str | None = None, *, seed: int = 0) -> Re
       ImportError: tensorflow-datasets, or a package that it needs, is not installed.
     """
     source = _SPLITS[split]
-    try:
-        import tensorflow_datasets as tfds
-
-        dataset = tfds.load(
-            "imdb_reviews",
-            split=source,
-            data_dir=os.fspath(data_dir) if data_dir is not None else None,
-            shuffle_files=False,  # the same order each time
-        )
-    except ImportError as error:
-        raise ImportError(
-            "`imdb_reviews` needs tensorflow-datasets and, to prepare the data, what that imports "
-            f"only then: pip install tensorflow-datasets importlib_resources ({error})."
-        ) from error
+    examples = tfds.load("imdb_reviews", source, data_dir)
     rows = []
-    for i, example in enumerate(tfds.as_numpy(dataset)):
+    for i, example in enumerate(examples.as_numpy_iterator()):
         text = example["text"].decode("utf-8", "replace")
         if source != "train" or (share_of(text, seed) == 0) == (split == "dev"):
             rows.append((f"{source}/{i}", text, int(example["label"])))

@@ -11,15 +11,16 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from datasets.choices import check_choice
-from datasets.text import books, corpora, demo, file
+from datasets.arguments import check_choice, check_limit
+from datasets.files import stamps
+from datasets.text import corpora, demo, file
 from datasets.text.source import SPLITS, Piece, Source, limits_of, part
 
 SOURCES: dict[str, Callable[..., Source]] = {
     "demo": demo.source,
     "file": file.source,
-    "tiny_shakespeare": books.tiny_shakespeare,
-    "war_and_peace": books.war_and_peace,
+    "tiny_shakespeare": corpora.tiny_shakespeare,
+    "war_and_peace": corpora.war_and_peace,
     "ptb": corpora.ptb,
     "text8": corpora.text8,
     "enwik8": corpora.enwik8,
@@ -56,13 +57,14 @@ def load(
             encoding that is broken; a split that the set has not, or that is empty.
         ImportError: a package that the set needs is not installed.
     """
-    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
-        raise ValueError(f"`limit` must be a positive integer or None. Got {limit!r}.")
+    check_limit(limit)
     source = _source(dataset, split, data_dir, options)
     shares = (0, 100) if source.shares is None else limits_of(split, source.shares, dataset)
     # One text of several splits is checked once, whichever split is asked for.
     checked = split if source.shares is None else "train"
-    total = _length(dataset, checked, data_dir, tuple(sorted(options.items())), _stamps(source))
+    total = _length(
+        dataset, checked, data_dir, tuple(sorted(options.items())), stamps(*source.files)
+    )
     start, end = (total * share // 100 for share in shares)
     end = end if limit is None else min(end, start + limit)
     if start == end:
@@ -90,13 +92,8 @@ def _source(dataset: str, split: str, data_dir, options) -> Source:
     return SOURCES[dataset](split, data_dir, **options)
 
 
-def _stamps(source: Source) -> tuple:
-    stats = [path.stat() for path in source.files]
-    return tuple((stat.st_mtime_ns, stat.st_size) for stat in stats)
-
-
 @functools.lru_cache(maxsize=8)
-def _length(dataset: str, split: str, data_dir, options: tuple, stamps: tuple) -> int:
+def _length(dataset: str, split: str, data_dir, options: tuple, state: tuple) -> int:
     """Symbols of a source's text, all of which are read; once for each state of the files."""
     pieces = _source(dataset, split, data_dir, dict(options)).pieces()
     return sum(len(_symbols(piece)) for piece in pieces)

@@ -1,15 +1,10 @@
-"""The corpora that character and byte models are ranked on."""
+"""The texts that character and byte models are compared on."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from datasets.text.files import (
-    decode_utf8,
-    existing_folder,
-    find_named,
-    read_named,
-    read_pieces,
-)
+from datasets import tfds
+from datasets.files import check_place, find_files, find_named, read_bytes, read_pieces
 from datasets.text.source import Source, part
 
 _PTB = {"train": "ptb.train.txt", "dev": "ptb.valid.txt", "test": "ptb.test.txt"}
@@ -21,6 +16,54 @@ _HUTTER = {  # first byte, bytes
 }
 
 
+def tiny_shakespeare(split: str, data_dir: Path | str | None = None) -> Source:
+    """Karpathy's forty thousand lines of Shakespeare: the first 90% train, the rest dev.
+
+    The raw file, `tinyshakespeare.txt` or `input.txt` as published, from `data_dir`; without a
+    `data_dir` through tensorflow-datasets, whose three parts are put together again.
+
+    Raises:
+        ValueError: the file is not there, or cannot be read.
+        ImportError: of its pieces, where there is no `data_dir` and tensorflow-datasets is not
+            installed.
+    """
+    if data_dir is None:
+        return Source(_from_tensorflow_datasets, (90, 10))
+    folder = check_place(data_dir, "a folder with tinyshakespeare.txt for `tiny_shakespeare`")
+    name = "input.txt" if "input.txt" in find_files(folder) else "tinyshakespeare.txt"
+    path = find_named(folder, name)
+    return Source(lambda: read_pieces(path), (90, 10), (path,))
+
+
+def _from_tensorflow_datasets() -> Iterator[str]:
+    hint = " Or name the folder of tinyshakespeare.txt as `data_dir`."
+    for split in ("train", "validation", "test"):
+        for example in tfds.load("tiny_shakespeare", split, hint=hint).as_numpy_iterator():
+            yield example["text"].decode()
+
+
+def war_and_peace(split: str, data_dir: Path | str | None = None) -> Source:
+    """Tolstoy's War and Peace in English: 80% train, 10% dev, 10% test, in that order.
+
+    `warandpeace.txt` from `data_dir`. Of a Project Gutenberg file the preface and the licence are
+    left out.
+
+    Raises:
+        ValueError: the file is not there, or is not UTF-8.
+    """
+    folder = check_place(data_dir, "a folder with warandpeace.txt for `war_and_peace`")
+    path = find_named(folder, "warandpeace.txt")
+    return Source(lambda: [_between_the_marks("".join(read_pieces(path)))], (80, 10, 10), (path,))
+
+
+def _between_the_marks(text: str) -> str:
+    """What lies between Project Gutenberg's "*** START" and "*** END" lines, if it has them."""
+    start, end = text.find("*** START OF"), text.find("*** END OF")
+    if start < 0 or end < start:
+        return text
+    return text[text.index("\n", start) : end].strip() + "\n"
+
+
 def ptb(split: str, data_dir: Path | str | None = None) -> Source:
     """Penn Treebank characters, in Mikolov's files `ptb.{train,valid,test}.txt`.
 
@@ -30,15 +73,16 @@ def ptb(split: str, data_dir: Path | str | None = None) -> Source:
     Raises:
         ValueError: the file is not there.
     """
-    folder, name = existing_folder("ptb", data_dir, _PTB[split]), _PTB[split]
+    folder = check_place(data_dir, f"a folder with {_PTB[split]} for `ptb`")
     below = [folder / inner for inner in ("simple-examples/data", "data", "ptb")]
     folder = next((inner for inner in below if inner.is_dir()), folder)
+    path = find_named(folder, _PTB[split])
 
     def pieces() -> list[str]:
-        lines = decode_utf8(read_named(folder, name), folder / name).splitlines()
+        lines = "".join(read_pieces(path)).splitlines()
         return ["".join(f"{line.strip()}\n" for line in lines)]
 
-    return Source(pieces, files=(find_named(folder, name),))
+    return Source(pieces, files=(path,))
 
 
 def text8(split: str, data_dir: Path | str | None = None) -> Source:
@@ -62,12 +106,13 @@ def enwik8(split: str, data_dir: Path | str | None = None) -> Source:
 
 def _hutter(name: str, split: str, data_dir: Path | str | None) -> Source:
     """Its pieces raise ValueError where the file is not as long as it must be."""
-    path = find_named(existing_folder(name, data_dir, f"{name}.zip"), name)
+    folder = check_place(data_dir, f"a folder with {name}.zip for `{name}`")
+    path = find_named(folder, name)
     start, size = _HUTTER[split]
 
     def pieces() -> Iterator[bytes]:
         count = 0
-        for piece in part(read_pieces(path, name), start, start + size):
+        for piece in part(read_bytes(path), start, start + size):
             count += len(piece)
             yield piece
         if count != size:

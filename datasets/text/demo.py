@@ -6,6 +6,7 @@
 from pathlib import Path
 from pydoc_data import topics
 
+from datasets.arguments import check_no_folder
 from datasets.text.source import Source
 
 SHARES = (80, 10, 10)  # per cent
@@ -20,11 +21,7 @@ def source(split: str, data_dir: Path | str | None = None) -> Source:
     Raises:
         ValueError: a `data_dir` is given.
     """
-    if data_dir is not None:
-        raise ValueError(
-            "`data_dir` must be None for `demo`, which reads the standard library (`file` reads "
-            f"your own). Got {str(data_dir)!r}."
-        )
+    check_no_folder(data_dir, "file")
     texts = topics.topics
     paragraphs = "\n\n".join(texts[name] for name in sorted(texts)).split("\n\n")
     once = dict.fromkeys(paragraph.strip("\n") for paragraph in paragraphs)

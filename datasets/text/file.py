@@ -2,10 +2,17 @@
 
 import functools
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from datasets.text.files import decoded, read_pieces
+from datasets.files import (
+    check_place,
+    find_splits,
+    marked_encoding,
+    open_bytes,
+    read_bytes,
+    read_pieces,
+)
 from datasets.text.source import Piece, Source
 
 SHARES = (90, 5, 5)  # per cent
@@ -21,14 +28,16 @@ def source(
 ) -> Source:
     """A text file, or the files of a folder in the order of their names.
 
-    A folder with a `train.txt` has its splits in `train.txt`, `dev.txt` and `test.txt`. Otherwise
+    A folder with a `train.txt` has its splits in `train.txt`, `dev.txt` and `test.txt` (or under
+    another of `SPLIT_NAMES`). Otherwise
     the files are put together, a line end between two, and cut: 90% train, 5% dev, 5% test.
 
     Args:
         split: `train`, `dev` or `test`.
         data_dir: the file or folder. Hidden and binary files (a zero byte in them) are left out.
-        encoding: of the files; line ends become "\\n".
-        unit: "character", or "byte" to take the bytes as they are, whatever they mean.
+            Files may be packed (.gz, .xz, .zip).
+        encoding: of the files; a byte-order mark wins over UTF-8. Line ends become "\\n".
+        unit: "character", or "byte" to take the bytes, whatever they mean.
 
     Raises:
         ValueError: there is no such file, or it has no text. Its pieces raise it, too, where they
@@ -36,15 +45,13 @@ def source(
     """
     if unit not in ("character", "byte"):
         raise ValueError(f"`unit` must be character or byte. Got {unit!r}.")
-    if data_dir is None or not Path(data_dir).exists():
-        got = None if data_dir is None else str(data_dir)
-        raise ValueError(f"`data_dir` must be a text file, or a folder of them. Got {got!r}.")
-    path = Path(data_dir)
+    path = check_place(data_dir, "a text file, or a folder of them", folder=False)
+    splits = find_splits(path, [".txt"]) if path.is_dir() else {}
     files, shares = [path], SHARES
-    if (path / "train.txt").is_file():
-        files, shares = [path / f"{split}.txt"], None
-        if not files[0].is_file():
+    if "train" in splits:
+        if split not in splits:
             raise ValueError(f"{path} must hold {split}.txt, as it holds train.txt. It does not.")
+        files, shares = [splits[split]], None
     elif path.is_dir():
         files = _text_files(path, unit)
         if not files:
@@ -56,8 +63,7 @@ def _pieces(files: Sequence[Path], encoding: str, unit: str) -> Iterator[Piece]:
     for number, path in enumerate(files):
         if number:
             yield b"\n" if unit == "byte" else "\n"
-        raw: Iterable[Piece] = read_pieces(path)
-        yield from raw if unit == "byte" else decoded(raw, encoding, path)
+        yield from read_bytes(path) if unit == "byte" else read_pieces(path, encoding)
 
 
 def _text_files(folder: Path, unit: str) -> list[Path]:
@@ -81,7 +87,9 @@ def _tell_binary(folder: Path, count: int, first: str) -> None:
 
 
 def _is_binary(path: Path) -> bool:
-    with path.open("rb") as file:
-        start = file.read(8192)
-    marked = start.startswith((b"\xff\xfe", b"\xfe\xff"))  # UTF-16 has zero bytes, and is text
-    return b"\0" in start and not marked
+    try:
+        with open_bytes(path) as file:
+            start = file.read(8192)
+    except ValueError:  # a damaged archive, or one of many files
+        return True
+    return b"\0" in start and not marked_encoding(start)  # UTF-16 has zero bytes, and is text

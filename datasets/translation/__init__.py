@@ -5,24 +5,22 @@ lie in the source; faulty pairs are found, counted and left out here, the same f
 """
 
 import functools
-import logging
-from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
 import tensorflow as tf
 
-from datasets.choices import check_choice
+from datasets.arguments import check_choice, check_limit, check_no_folder
+from datasets.faults import Faults
+from datasets.records import as_records
 from datasets.translation import demo, multi30k, pairs, tfds_pairs
 from datasets.translation.cleaning import RawPair, clean
 
 SOURCES = ("demo", "multi30k", "pairs", "ted_hrlr_translate")
 SPLITS = ("train", "dev", "test")
-CHUNK = 1000  # records that pass from Python to TensorFlow at a time
 
-_SPEC = {name: tf.TensorSpec([None], tf.string) for name in ("id", "source", "target")}
-_LOG = logging.getLogger(__name__)
+_SPEC = dict.fromkeys(("id", "source", "target"), tf.string)
 
 
 def load(
@@ -41,7 +39,7 @@ def load(
     and punctuation are the source's own. Pairs that cannot be used (see `cleaning.clean`) are left
     out, counted, and told in one log message at WARNING level: a first pass over the source learns
     that and the number of pairs; each pass over the records is one more. No pass holds more than
-    `CHUNK` pairs.
+    `records.CHUNK` pairs.
 
     Args:
         dataset: one of `SOURCES`, or `NAME/CONFIG` of a translation data set of
@@ -62,18 +60,15 @@ def load(
     """
     _check(dataset, split, data_dir, source, target, limit)
     raw = _raw_pairs(dataset, split, data_dir, source, target, seed, limit)
-    skipped: Counter[str] = Counter()
-    usable = sum(1 for _ in islice(clean(raw(), skipped), limit))
+    faults = Faults()
+    usable = sum(1 for _ in islice(clean(raw(), faults), limit))
     where = f"{dataset} ({source} to {target}), split `{split}`"
-    if skipped:
-        counts = "; ".join(f"{kind}: {count:,}" for kind, count in skipped.items())
-        _LOG.warning("Left out of %s: %s.", where, counts)
     if not usable:
-        raise ValueError(f"`split` must hold a usable pair. Got none in {where}.")
-    records = tf.data.Dataset.from_generator(
-        lambda: _chunks(islice(clean(raw(), Counter()), limit)), output_signature=_SPEC
-    )
-    return records.unbatch().apply(tf.data.experimental.assert_cardinality(usable))
+        raise ValueError(
+            f"`split` must hold a usable pair. Got none in {where}.\n{faults.summary()}".rstrip()
+        )
+    faults.tell(where)
+    return as_records(lambda: islice(clean(raw(), Faults()), limit), _SPEC, usable)
 
 
 def raw_files(
@@ -106,24 +101,10 @@ def _raw_pairs(
 
 def _check(dataset, split, data_dir, source, target, limit) -> None:
     check_choice("split", split, SPLITS)
-    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
-        raise ValueError(f"`limit` must be a positive integer or None. Got {limit!r}.")
+    check_limit(limit)
     if source == target:
         raise ValueError(f"`source` and `target` must be two languages. Got {source!r} twice.")
     if "/" not in dataset:
         check_choice("dataset", dataset, SOURCES)
-    if dataset == "demo" and data_dir is not None:
-        raise ValueError(
-            "`data_dir` must be None for `demo`, which is made by code (`pairs` reads your own "
-            f"files). Got {str(data_dir)!r}."
-        )
-
-
-def _chunks(pairs: Iterator[tuple[str, str, str]]) -> Iterator[dict[str, list[bytes]]]:
-    while chunk := list(islice(pairs, CHUNK)):
-        columns = zip(*chunk, strict=True)
-        # A file's name may have reached an id as lone surrogates.
-        yield {
-            name: [text.encode("utf-8", "surrogateescape") for text in column]
-            for name, column in zip(_SPEC, columns, strict=True)
-        }
+    if dataset == "demo":
+        check_no_folder(data_dir, "pairs")

@@ -1,8 +1,10 @@
 """What is wrong with raw pairs: found, counted and left out, the same for every source."""
 
 import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Iterator
+
+from datasets.faults import Faults
+from datasets.files import broken_letters
 
 # Why a pair is left out; it is counted under the first that holds.
 NO_PAIR = "line without a pair"
@@ -17,7 +19,7 @@ SLACK = 20  # ... and so many more: of short sentences the ratio says little
 RawPair = tuple[str, str | None, str | None]
 
 
-def clean(raw: Iterable[RawPair], skipped: Counter[str]) -> Iterator[tuple[str, str, str]]:
+def clean(raw: Iterable[RawPair], faults: Faults) -> Iterator[tuple[str, str, str]]:
     """Tidies the sentences and leaves out the pairs that cannot be used, one pair at a time.
 
     Left out are: lines without a pair (`NO_PAIR`); bytes that are not UTF-8, which come as
@@ -27,15 +29,15 @@ def clean(raw: Iterable[RawPair], skipped: Counter[str]) -> Iterator[tuple[str, 
 
     Args:
         raw: the pairs as they lie in the source.
-        skipped: counts the pairs that are left out, by reason.
+        faults: gets the pairs that are left out, by reason.
     """
     for name, source, target in raw:
         if source is None or target is None:
-            skipped[NO_PAIR] += 1
+            faults.add(NO_PAIR, name)
             continue
         source, target = tidy(source), tidy(target)
         if fault := _fault(source, target):
-            skipped[fault] += 1
+            faults.add(fault, name)
         else:
             yield name, source, target
 
@@ -46,18 +48,9 @@ def tidy(sentence: str) -> str:
 
 
 def _fault(source: str, target: str) -> str | None:
-    if not (_is_unicode(source) and _is_unicode(target)):
+    if broken_letters(source + target):
         return NOT_UTF8
     shorter, longer = sorted((len(source), len(target)))
     if not shorter:
         return EMPTY
     return RATIO if longer > MAX_RATIO * shorter + SLACK else None
-
-
-def _is_unicode(sentence: str) -> bool:
-    """Whether there is no lone surrogate in it."""
-    try:
-        sentence.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

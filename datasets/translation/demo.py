@@ -6,10 +6,10 @@ Kilometer". Any two of CLDR's locales will do.
 """
 
 import datetime
-import hashlib
 import itertools
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from functools import partial
 
 import babel
 import numpy as np
@@ -32,8 +32,7 @@ _FORMS = ("long", "short", "narrow")
 _CURRENCIES = ("EUR", "USD", "GBP", "JPY", "CHF")
 _GIVE_UP = 200  # draws in a row that are all there already
 
-# What a draw gives: how to write it in a locale.
-Writer = Callable[[babel.Locale], str]
+Writer = Callable[..., str]  # of a keyword: writer(locale=babel.Locale("de"))
 
 
 def raw_pairs(
@@ -65,16 +64,12 @@ def _distinct(source: babel.Locale, target: babel.Locale, seed: int) -> Iterator
     repeats = 0
     while repeats < _GIVE_UP:
         write = _draw(rng)
-        pair = write(source), write(target)
-        key = _hash(" ".join(pair[0].split()))
+        pair = write(locale=source), write(locale=target)
+        key = hash(" ".join(pair[0].split()))
         repeats = repeats + 1 if key in seen else 0
         if key not in seen:
             seen.add(key)
             yield pair
-
-
-def _hash(sentence: str) -> int:
-    return int.from_bytes(hashlib.blake2b(sentence.encode(), digest_size=8).digest(), "big")
 
 
 def _draw(rng: np.random.Generator) -> Writer:
@@ -83,11 +78,14 @@ def _draw(rng: np.random.Generator) -> Writer:
     if rng.random() < 0.8:
         return first
     second = _thing(rng)
-    return lambda locale: lists.format_list([first(locale), second(locale)], locale=locale)
+    return lambda locale: lists.format_list(
+        [first(locale=locale), second(locale=locale)], locale=locale
+    )
 
 
 def _thing(rng: np.random.Generator) -> Writer:
-    return (_date, _date, _time, _moment, _number, _amount, _measure, _span)[rng.integers(8)](rng)
+    kinds = (_date, _date, _time, _moment, _number, _amount, _measure, _span)
+    return _pick(kinds, rng)(rng)
 
 
 def _moment_of(rng) -> datetime.datetime:
@@ -96,18 +94,15 @@ def _moment_of(rng) -> datetime.datetime:
 
 
 def _date(rng) -> Writer:
-    day, style = _moment_of(rng), ("full", "long", "medium")[rng.integers(3)]
-    return lambda locale: dates.format_date(day, style, locale)
+    return partial(dates.format_date, _moment_of(rng), _pick(("full", "long", "medium"), rng))
 
 
 def _time(rng) -> Writer:
-    moment = _moment_of(rng)
-    return lambda locale: dates.format_time(moment, "short", locale=locale)
+    return partial(dates.format_time, _moment_of(rng), "short")
 
 
 def _moment(rng) -> Writer:
-    moment = _moment_of(rng)
-    return lambda locale: dates.format_datetime(moment, "medium", locale=locale)
+    return partial(dates.format_datetime, _moment_of(rng), "medium")
 
 
 def _decimal(rng) -> Decimal:
@@ -119,35 +114,36 @@ def _decimal(rng) -> Decimal:
 def _number(rng) -> Writer:
     value = _decimal(rng)
     if rng.random() < 0.3:
-        return lambda locale: numbers.format_percent(value % 100 / 100, "#,##0.#%", locale)
-    return lambda locale: numbers.format_decimal(value, locale=locale)
+        return partial(numbers.format_percent, value % 100 / 100, "#,##0.#%")
+    return partial(numbers.format_decimal, value)
 
 
 def _amount(rng) -> Writer:
-    value, currency = _decimal(rng), _CURRENCIES[rng.integers(len(_CURRENCIES))]
-    kind = ("standard", "name")[rng.integers(2)]
-    return lambda locale: numbers.format_currency(value, currency, locale=locale, format_type=kind)
+    value, currency = _decimal(rng), _pick(_CURRENCIES, rng)
+    kind = _pick(("standard", "name"), rng)
+    return partial(numbers.format_currency, value, currency, format_type=kind)
 
 
 def _measure(rng) -> Writer:
-    value, unit = _decimal(rng), _UNITS[rng.integers(len(_UNITS))]
+    return partial(_write_measure, _decimal(rng), _pick(_UNITS, rng))
 
-    def write(locale):
-        # Where a locale has no long form, Babel writes the unit's identifier.
-        forms = (units.format_unit(value, unit, form, locale=locale) for form in _FORMS)
-        return next((text for text in forms if unit not in text), str(value))
 
-    return write
+def _write_measure(value: Decimal, unit: str, locale: babel.Locale) -> str:
+    # Where a locale has no long form, Babel writes the unit's identifier.
+    forms = (units.format_unit(value, unit, form, locale=locale) for form in _FORMS)
+    return next((text for text in forms if unit not in text), str(value))
 
 
 def _span(rng) -> Writer:
     """A time from now: "in 3 weeks", "2 days ago"."""
-    unit = ("second", "minute", "hour", "day", "week", "month", "year")[rng.integers(7)]
+    unit = _pick(("second", "minute", "hour", "day", "week", "month", "year"), rng)
     seconds = dict(dates.TIMEDELTA_UNITS)[unit] * int(rng.integers(1, 60))
     seconds = seconds if rng.random() < 0.5 else -seconds
-    return lambda locale: dates.format_timedelta(
-        seconds, unit, threshold=1e9, add_direction=True, locale=locale
-    )
+    return partial(dates.format_timedelta, seconds, unit, threshold=1e9, add_direction=True)
+
+
+def _pick(choices: tuple, rng):
+    return choices[rng.integers(len(choices))]
 
 
 def _locale(argument: str, name: str) -> babel.Locale:

@@ -8,14 +8,16 @@ WMT 2018.
 from collections.abc import Iterator
 from pathlib import Path
 
+from datasets.arguments import check_choice
+from datasets.files import check_place, find_files
 from datasets.translation.cleaning import RawPair
-from datasets.translation.files import check_folder, find_files, read_aligned
+from datasets.translation.pairs import read_aligned
 
 LANGUAGES = ("en", "de", "fr", "cs")
 STEMS = {"train": "train", "dev": "val", "test": "test_2016_flickr"}
 _HINT = (
     "the folder that holds Multi30k's raw files of task 1, {train,val,test_2016_flickr}.{en,de} "
-    "packed (.gz) or not: data/task1/raw of https://github.com/multi30k/dataset."
+    "packed (.gz) or not: data/task1/raw of https://github.com/multi30k/dataset"
 )
 
 
@@ -35,13 +37,11 @@ def split_files(
     split: str, data_dir: Path | str | None, *, source: str, target: str
 ) -> tuple[Path, Path]:
     """The two files of a split."""
-    for argument, language in (("source", source), ("target", target)):
-        if language not in LANGUAGES:
-            choices = ", ".join(LANGUAGES)
-            raise ValueError(f"`{argument}` must be one of {choices}. Got {language!r}.")
-    files = find_files(check_folder(data_dir, _HINT))
+    check_choice("source", source, LANGUAGES)
+    check_choice("target", target, LANGUAGES)
+    files = find_files(check_place(data_dir, _HINT))
     names = [f"{STEMS[split]}.{language}" for language in (source, target)]
     missing = [name for name in names if name not in files]
     if missing:
-        raise ValueError(f"`data_dir` must be {_HINT} Not in {data_dir}: {', '.join(missing)}.")
+        raise ValueError(f"`data_dir` must be {_HINT}. Not in {data_dir}: {', '.join(missing)}.")
     return files[names[0]], files[names[1]]

@@ -1,31 +1,21 @@
 """Your own sentence pairs: two aligned files, or one tab-separated file (Tatoeba's layout, too)."""
 
 import hashlib
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from datasets.files import SPLIT_NAMES, check_place, find_files, plain_name, read_lines
 from datasets.translation.cleaning import RawPair, tidy
-from datasets.translation.files import (
-    check_folder,
-    find_files,
-    plain_name,
-    read_aligned,
-    read_lines,
-)
 
-SPLIT_NAMES = {
-    "train": ("train", "training"),
-    "dev": ("dev", "val", "valid", "validation"),
-    "test": ("test",),
-}
 SHARES = {"dev": 5, "test": 5}  # percent of the sources, where a split has no files of its own
 _ENGLISH = ("en", "eng", "english")
 _TABLES = (".tsv", ".txt")
 _HINT = (
     "a folder with two aligned text files (NAME.{source} and NAME.{target}), or one of either kind "
     "for each split (train, dev, test), or one tab-separated file (.tsv or .txt); all may be "
-    "packed (.gz, .xz)."
+    "packed (.gz, .xz, .zip)"
 )
 
 
@@ -70,7 +60,7 @@ def split_files(
     data_dir: Path | str | None, *, source: str, target: str
 ) -> dict[str, tuple[Path, ...]]:
     """Split -> its two aligned files, or its one table; "train" is always there."""
-    place = check_folder(data_dir, _HINT)
+    place = check_place(data_dir, _HINT, folder=False)
     if place.is_file():
         return {"train": (place,)}
     files = find_files(place)
@@ -102,7 +92,7 @@ def _only_files(files: dict[str, Path], place: Path, source: str, target: str) -
     if stems or len(tables) != 1:
         candidates = ", ".join(sorted([*stems, *tables])) or "none that fits"
         raise ValueError(
-            f"`data_dir` must be {_HINT} Got {place} for source {source!r} and target {target!r}: "
+            f"`data_dir` must be {_HINT}. Got {place} for source {source!r} and target {target!r}: "
             f"{candidates}. `data_dir` may also be the one file itself."
         )
     return (files[tables[0]],)
@@ -116,6 +106,26 @@ def _names(file: str, language: str) -> bool:
 
 def _read(files: tuple[Path, ...], source: str, target: str) -> Iterator[RawPair]:
     return read_aligned(*files) if len(files) == 2 else _read_table(*files, source, target)
+
+
+def read_aligned(source: Path, target: Path) -> Iterator[RawPair]:
+    """(id, source, target) of each line of two files that belong together line by line.
+
+    Raises:
+        ValueError: the files have different numbers of lines; known at the end of the shorter.
+    """
+    name = plain_name(source).rpartition(".")[0]
+    lines = itertools.zip_longest(read_lines(source), read_lines(target))
+    pairs = enumerate(lines, start=1)
+    for line, pair in pairs:
+        if None in pair:
+            longer = line + sum(1 for _ in pairs)
+            counts = [line - 1 if side is None else longer for side in pair]
+            raise ValueError(
+                "Two aligned files must have the same number of lines. "
+                f"Got {counts[0]:,} in {source} and {counts[1]:,} in {target}."
+            )
+        yield f"{name}:{line}", *pair
 
 
 def _read_table(table: Path, source: str, target: str) -> Iterator[RawPair]:

@@ -1,8 +1,9 @@
 """Translation data sets of tensorflow-datasets, such as TED talks (Qi et al., NAACL 2018)."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
+
+from datasets import tfds
 
 _SPLITS = {"train": "train", "dev": "validation", "test": "test"}
 # TED's pairs; https://www.tensorflow.org/datasets/catalog/ted_hrlr_translate
@@ -13,11 +14,15 @@ _TED = {
 
 
 def ted_config(source: str, target: str) -> str:
-    """The name of TED's data set with both languages, in either direction."""
-    for one, other in ((source, target), (target, source)):
-        if one in _TED.get(other, ()):
-            return f"ted_hrlr_translate/{one.replace('_', '')}_to_{other}"
-    pairs = "; ".join(f"{other} with {', '.join(ones)}" for other, ones in _TED.items())
+    """The name of TED's data set with both languages, in either direction.
+
+    Raises:
+        ValueError: there is none.
+    """
+    for language, other in ((source, target), (target, source)):
+        if language in _TED.get(other, ()):
+            return f"ted_hrlr_translate/{language.replace('_', '')}_to_{other}"
+    pairs = "; ".join(f"{other} with {', '.join(languages)}" for other, languages in _TED.items())
     raise ValueError(
         "`source` and `target` must be a pair of ted_hrlr_translate, in either direction "
         f"({pairs}). Got {source!r} and {target!r}."
@@ -36,26 +41,13 @@ def raw_pairs(
         ImportError: tensorflow-datasets, or a package that it needs, is not installed.
         ValueError: the data set has no such languages.
     """
-    try:
-        import tensorflow_datasets as tfds
-
-        examples = tfds.load(
-            name,
-            split=_SPLITS[split],
-            data_dir=os.fspath(data_dir) if data_dir is not None else None,
-            shuffle_files=False,  # the same order each time
-        )
-    except ImportError as error:
-        raise ImportError(
-            f"`{name}` needs tensorflow-datasets and what that imports only then: pip install "
-            f"tensorflow-datasets importlib_resources ({error})."
-        ) from error
+    examples = tfds.load(name, _SPLITS[split], data_dir)
     languages = sorted(examples.element_spec)
     if not {source, target} <= set(languages):
         raise ValueError(
             f"`source` and `target` must be languages of {name} ({', '.join(languages)}). "
             f"Got {source!r} and {target!r}."
         )
-    for line, example in enumerate(tfds.as_numpy(examples), start=1):
+    for line, example in enumerate(examples.as_numpy_iterator(), start=1):
         sentences = (example[language] for language in (source, target))
         yield f"{split}:{line}", *(text.decode("utf-8", "surrogateescape") for text in sentences)

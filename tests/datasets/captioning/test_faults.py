@@ -1,7 +1,6 @@
 """The summary of faults: what is counted, what is told, when it is an error."""
 
 import io
-import logging
 
 import pytest
 from PIL import Image
@@ -13,12 +12,11 @@ from datasets.captioning.faults import (
     NO_CAPTION,
     NOT_UTF8,
     REPEATED,
-    Faults,
+    checked_examples,
     clean_captions,
-    printable,
-    settle,
     usable_images,
 )
+from datasets.faults import Faults
 
 
 def jpeg() -> bytes:
@@ -40,9 +38,10 @@ def test_repeats_are_kept_unless_asked_for():
     pairs = [("a", "x"), ("a", "x "), ("b", "x")]
     assert clean_captions(pairs, Faults()) == {"a": ["x", "x"], "b": ["x"]}
     faults = Faults()
-    assert clean_captions(pairs, faults, drop_repeats=True) == {"a": ["x"], "b": ["x"]}
+    captions = clean_captions(pairs, faults, drop_repeats=True)
+    assert captions == {"a": ["x"], "b": ["x"]}
     assert faults.count(REPEATED) == 1
-    settle(faults, "here", 2, 3, max_bad_share=0)  # a repeat is told, never too many
+    checked(captions, faults, captions=3, max_bad_share=0)  # a repeat is told, never too many
 
 
 def test_usable_images_sorts_out_each_kind_and_keeps_the_order():
@@ -61,47 +60,33 @@ def test_usable_images_sorts_out_each_kind_and_keeps_the_order():
     assert "unreadable: cannot be read: no permission" in faults.summary()
 
 
-def test_one_warning_with_counts_and_at_most_three_examples(caplog):
-    faults = Faults()
-    for i in range(1200):
-        faults.add(EMPTY, f"img{i}.jpg")
-    faults.add(CORRUPT, "bad.jpg: truncated")
-    with caplog.at_level(logging.WARNING):
-        settle(faults, "/data, split `dev`", 100, 30_000, max_bad_share=0.05)
-    assert len(caplog.records) == 1
-    assert caplog.records[0].getMessage() == (
-        "Left out of /data, split `dev`:\n"
-        "  empty caption: 1,200 (img0.jpg; img1.jpg; img2.jpg; ...)\n"
-        "  corrupt image: 1 (bad.jpg: truncated)"
-    )
-
-
-def test_no_faults_no_word(caplog):
-    settle(Faults(), "/data", 10, 50, max_bad_share=0)
-    assert not caplog.records
+def checked(names, faults, *, captions, max_bad_share):
+    """How many are usable of images that are all whole and have a caption."""
+    options = {"where": "/data", "lines": captions, "max_bad_share": max_bad_share}
+    words = {name: ["a caption"] for name in names}
+    count, _ = checked_examples(list(names), words, lambda name: jpeg(), faults, **options)
+    return count
 
 
 @pytest.mark.parametrize(("kind", "what"), [(CORRUPT, "images"), (EMPTY, "captions")])
-def test_more_than_the_share_is_an_error_that_names_share_limit_and_remedy(kind, what):
-    faults = Faults()
-    for i in range(5):
-        faults.add(kind, f"img{i}.jpg")
-    settle(faults, "/data", 100, 100, max_bad_share=0.05)  # at the limit is within it
-    faults.add(kind, "one too many")
+def test_images_and_captions_have_the_same_limit(kind, what):
+    def load(bad):
+        faults = Faults()
+        pairs = [(f"{i}", "" if kind == EMPTY and i < bad else "x") for i in range(100)]
+        captions = {name: ["x"] for name, _ in pairs}
+        clean_captions(pairs, faults)
+        read = lambda name: b"" if kind == CORRUPT and int(name) < bad else jpeg()  # noqa: E731
+        options = {"where": "/data", "lines": 100, "max_bad_share": 0.05}
+        return checked_examples(list(captions), captions, read, faults, **options)
+
+    load(5)  # at the limit is within it
     with pytest.raises(
-        ValueError, match=rf"6 of 100 {what} in /data .*6.0%.*`max_bad_share`.*5.0%"
+        ValueError, match=rf"6 of 100 {what} in /data .*6.0%.* 5.0%.*`max_bad_share`"
     ):
-        settle(faults, "/data", 100, 100, max_bad_share=0.05)
+        load(6)
 
 
-def test_nothing_usable_is_an_error_at_any_share():
-    faults = Faults()
-    faults.add(MISSING, "a.jpg")
+def test_no_usable_image_is_an_error_at_any_share():
+    options = {"where": "/data", "lines": 5, "max_bad_share": 1.0}
     with pytest.raises(ValueError, match="1 of 1 images in /data cannot be used"):
-        settle(faults, "/data", 1, 5, max_bad_share=1.0)
-
-
-def test_long_and_broken_names_are_made_printable():
-    assert printable("a\udcffb") == r"a\udcffb"
-    assert len(printable("x" * 5000)) == 100
-    assert printable("") == "(no name)"
+        checked_examples(["a"], {"a": ["x"]}, lambda name: b"", Faults(), **options)

@@ -1,5 +1,6 @@
 """The user's own folder: every layout of the captions file, every fault, stable splits."""
 
+import gzip
 import io
 import logging
 import os
@@ -76,16 +77,27 @@ def test_a_quotation_mark_that_is_never_closed_is_an_error(tmp_path):
         found(tmp_path)
 
 
-def test_utf16_is_an_error_that_says_so(tmp_path):
-    write(tmp_path, {**IMAGES, "captions.txt": "a.jpg\tOne\n".encode("utf-16")})
-    with pytest.raises(ValueError, match=r"must be UTF-8 text\. Got UTF-16"):
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_a_mark_tells_the_encoding(tmp_path, encoding):
+    write(tmp_path, {**IMAGES, "captions.txt": "a.jpg\tOné\nb.png\tTwo\n".encode(encoding)})
+    write(tmp_path, {"train.txt": "a.jpg\nb.png".encode(encoding)})
+    assert found(tmp_path) == {"a.jpg": ["Oné"], "sub/b.png": ["Two"]}
+
+
+def test_a_packed_captions_file_and_lists_under_other_names(tmp_path):
+    write(tmp_path, {**IMAGES, "words.csv.gz": gzip.compress(b"a.jpg,One\nb.png,Two\n")})
+    write(tmp_path, {"training.txt": "a.jpg", "val.txt": "b.png"})
+    assert found(tmp_path) == {"a.jpg": ["One"]}
+    assert found(tmp_path, "dev") == {"sub/b.png": ["Two"]}
+    write(tmp_path, {"dev.txt": "b.png"})
+    with pytest.raises(ValueError, match=r"one file of `dev`\. Got dev\.txt, val\.txt"):
         found(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"captions.txt": "x", "captions.csv": "x"}, r"Found: captions\.txt, captions\.csv\."),
+        ({"captions.txt": "x", "captions.csv": "x"}, r"Found: captions\.csv, captions\.txt\."),
         ({"one.txt": "x", "two.tsv": "x"}, r"Found: one\.txt, two\.tsv\."),
         ({"train.txt": "a.jpg"}, r"Found: none\."),
     ],
@@ -165,7 +177,7 @@ def test_every_fault_is_told_once(tmp_path, caplog):
         f"image without a caption: 3 ({mute}; {latin}; {bare})",
     ):
         assert line in caplog.text
-    with pytest.raises(ValueError, match=r"5 of \d+ images .*the limit `max_bad_share` is 1\.0%"):
+    with pytest.raises(ValueError, match=r"5 of \d+ images .*the limit is 1\.0%.*`max_bad_share`"):
         found(tmp_path, max_bad_share=0.01)
 
 

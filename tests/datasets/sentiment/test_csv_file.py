@@ -1,6 +1,7 @@
 """The user's own files: splits, labels, what is left out and what is refused."""
 
 import csv
+import gzip
 import logging
 import tracemalloc
 from collections import Counter
@@ -181,12 +182,24 @@ def test_what_is_left_out_is_told_once(tmp_path, caplog):
     (message,) = [record.getMessage() for record in caplog.records]
     assert message.partition("\n")[0] == f"Left out of {path}:"
     assert sorted(message.split("\n")[1:]) == [
-        "  broken letters: 1 (from line 61)",
-        "  empty text: 2 (from line 41, 51)",
-        "  no label: 1 (from line 31)",
-        "  not 2 fields: 1 (from line 11)",
-        "  not in the file's quoting: 1 (from line 21)",
+        "  broken letters: 1 (line 61)",
+        "  empty text: 2 (line 41; line 51)",
+        "  no label: 1 (line 31)",
+        "  not 2 fields: 1 (line 11)",
+        "  not in the file's quoting: 1 (line 21)",
     ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize(("ending", "pack"), [("", bytes), (".gz", gzip.compress)])
+def test_marks_and_packed_files(tmp_path, encoding, ending, pack):
+    path = write(tmp_path / "a.csv", [*rows(100), ["très bon été", "pos"]])
+    expected = all_of(path)
+    packed = tmp_path / "packed" / f"a.csv{ending}"
+    packed.parent.mkdir()
+    packed.write_bytes(pack(path.read_text("utf-8").encode(encoding)))
+    assert all_of(packed) == all_of(packed.parent) == expected
+    assert ("très bon été", "pos") in expected
 
 
 def test_a_file_that_changes_is_read_again(tmp_path):
@@ -235,7 +248,7 @@ def test_more_than_one_broken_row_in_twenty_is_an_error(tmp_path):
     assert len(all_of(path)) == 190  # at the limit is within it
     write(path, [*rows(190), *[["x", "pos", "more"]] * 11])
     with pytest.raises(
-        ValueError, match=r"11 of 201 rows of .*at most 5%.*delimiter ','(.|\n)*192"
+        ValueError, match=r"11 of 201 rows in .*limit is 5.0%.*delimiter ','(.|\n)*192"
     ):
         load("csv", "train", path)
 

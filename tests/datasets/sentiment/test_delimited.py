@@ -6,6 +6,7 @@ import logging
 
 import pytest
 
+from datasets.files import broken_letters
 from datasets.sentiment import delimited
 
 GREEK = "καλό, πολύ καλό έργο"
@@ -62,8 +63,8 @@ def test_the_encoding_may_be_named(tmp_path, encoding):
 def test_what_is_not_in_a_named_encoding_is_seen_as_broken(tmp_path, encoding, raw):
     (tmp_path / "a.csv").write_bytes(raw)
     assert delimited.find_encoding(tmp_path / "a.csv", encoding) == encoding
-    assert delimited.broken_letters(text_of(tmp_path / "a.csv", encoding)) == 1
-    assert delimited.broken_letters("a � that stood in the file") == 0
+    assert broken_letters(text_of(tmp_path / "a.csv", encoding)) == 1
+    assert broken_letters("a � that stood in the file") == 0
 
 
 def test_falling_back_is_told(tmp_path, caplog):

@@ -182,7 +182,7 @@ def test_an_archive_that_was_cut_off(tmp_path, damage):
     write_archive(tmp_path / "aclImdb_test.tar.xz", contents())
     archive = tmp_path / "aclImdb_test.tar.xz"
     archive.write_bytes(damage(archive.read_bytes()))
-    with pytest.raises(ValueError, match=r"aclImdb_test\.tar\.xz is not a whole archive"):
+    with pytest.raises(ValueError, match=r"aclImdb_test\.tar\.xz is not a whole \.xz file"):
         imdb.read("test", tmp_path)
 
 
@@ -196,7 +196,7 @@ def test_an_archive_that_was_cut_off_is_not_taken_for_a_smaller_one(tmp_path, sh
     )
     raw = path.read_bytes()
     path.write_bytes(raw[: int(share * len(raw))])
-    with pytest.raises(ValueError, match=f"{path} is not a whole archive"):
+    with pytest.raises(ValueError, match=f"{path} is not a whole .xz file"):
         imdb.read("test", tmp_path)
 
 
@@ -224,7 +224,7 @@ def test_names_that_lead_out_and_links_are_passed_over(tmp_path):
 def test_a_giant_member_is_refused(tmp_path):
     giant = {"aclImdb/test/pos/99_9.txt": "x" * (2**20 + 1)}
     data_dir = write_archive(tmp_path / "aclImdb_test.tar.xz", contents() | giant)
-    with pytest.raises(ValueError, match=r"at most 1,048,576 bytes.*99_9.txt .*1,048,577"):
+    with pytest.raises(ValueError, match=r"99_9.txt of .* at most 1,048,576 bytes. Got 1,048,577"):
         imdb.read("test", data_dir)
 
 

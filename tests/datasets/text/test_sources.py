@@ -8,8 +8,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from datasets import text
-from datasets.text import corpora, files, load, raw_files, unit_of
+from datasets import files, text
+from datasets.text import corpora, load, raw_files, unit_of
 from datasets.text.source import limits_of, part
 from tests.datasets.text.whole import whole
 
@@ -114,7 +114,7 @@ def test_tiny_shakespeare_without_a_folder_names_the_package(monkeypatch):
         return real(name, *arguments, **options)
 
     monkeypatch.setattr(builtins, "__import__", missing)
-    with pytest.raises(ImportError, match=r"needs tensorflow-datasets: pip install"):
+    with pytest.raises(ImportError, match=r"needs tensorflow-datasets .*: pip install"):
         load("tiny_shakespeare", "train")
 
 
@@ -188,7 +188,7 @@ def test_a_damaged_archive_is_named(tmp_path):
     write(tmp_path / "warandpeace.txt", SHAKESPEARE.encode(), "xz")
     archive = tmp_path / "warandpeace.txt.xz"
     archive.write_bytes(archive.read_bytes()[:-20])
-    with pytest.raises(ValueError, match=r"warandpeace\.txt\.xz must be a whole archive"):
+    with pytest.raises(ValueError, match=r"warandpeace\.txt\.xz is not a whole \.xz file"):
         load("war_and_peace", "train", tmp_path)
 
 
@@ -238,11 +238,33 @@ def test_broken_and_other_encodings(tmp_path):
         load("file", "train", path)
     assert whole("file", "train", path, encoding="latin-1").startswith("café ")
     assert whole("file", "train", path, unit="byte").startswith(b"caf\xe9 ")
-    with pytest.raises(ValueError, match=r"`encoding` must be one that Python knows. Got 'utf-9'"):
+    with pytest.raises(
+        ValueError, match=r"`encoding` must be one that Python knows .* Got 'utf-9'"
+    ):
         load("file", "train", path, encoding="utf-9")
-    path.write_bytes("héllo ".encode("utf-16") * 20)
+    path.write_bytes(("héllo " * 20).encode("utf-16-le"))  # without a mark
     with pytest.raises(ValueError, match=r"utf-8"):
         load("file", "train", path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("kind", ["plain", "gz", "xz", "zip"])
+def test_a_mark_tells_the_encoding_packed_or_not(tmp_path, encoding, kind):
+    write(tmp_path / "train.txt", "héllo, жили\r\n".encode(encoding), kind)
+    assert whole("file", "train", tmp_path) == "héllo, жили\n"
+
+
+def test_a_zip_of_one_file_whatever_its_name_and_one_of_many(tmp_path, caplog):
+    with zipfile.ZipFile(tmp_path / "book.zip", "w") as archive:
+        archive.writestr("novel.txt", SHAKESPEARE)
+    assert "".join(parts_of(tmp_path / "book.zip")) == SHAKESPEARE
+    with zipfile.ZipFile(tmp_path / "many.zip", "w") as archive:
+        for name in "ab":
+            archive.writestr(name, SHAKESPEARE)
+    with pytest.raises(ValueError, match=r"many\.zip must hold many, or one file alone. Got"):
+        load("file", "train", tmp_path / "many.zip")
+    assert "".join(parts_of(tmp_path)) == SHAKESPEARE
+    assert "1 binary files" in caplog.text
 
 
 @pytest.mark.parametrize("content", [None, "", "empty folder"])

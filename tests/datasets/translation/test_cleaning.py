@@ -1,10 +1,10 @@
 """What is left out of raw pairs, and what is made of the rest."""
 
 import unicodedata
-from collections import Counter
 
 import pytest
 
+from datasets.faults import Faults
 from datasets.translation.cleaning import (
     EMPTY,
     MAX_RATIO,
@@ -21,8 +21,8 @@ GOOD = ("a:1", "A dog.", "Ein Hund.")
 
 def cleaned(raw):
     """The usable pairs, and how many were left out for each reason."""
-    skipped = Counter()
-    return list(clean(raw, skipped)), skipped
+    faults = Faults()
+    return list(clean(raw, faults)), faults.counts
 
 
 def test_sentences_are_nfc_stripped_and_of_single_spaces():
@@ -58,8 +58,8 @@ def test_pairs_at_the_limit_of_the_ratio_are_kept():
 
 
 def test_pairs_are_read_one_by_one():
-    skipped = Counter()
+    faults = Faults()
     raw = iter([("a:1", "", ""), GOOD, ("a:3", "", "")])
-    assert next(clean(raw, skipped)) == GOOD
-    assert skipped == {EMPTY: 1}
+    assert next(clean(raw, faults)) == GOOD
+    assert faults.counts == {EMPTY: 1}
     assert next(raw)[0] == "a:3"

@@ -6,7 +6,8 @@ import tracemalloc
 import pytest
 import tensorflow as tf
 
-from datasets.translation import CHUNK, SOURCES, SPLITS, load
+from datasets.records import CHUNK
+from datasets.translation import SOURCES, SPLITS, load
 from tests.datasets.translation.records import read
 
 
@@ -52,7 +53,8 @@ def test_what_is_left_out_is_told_once(tmp_path, caplog):
         found = read("pairs", "train", tmp_path)
     assert found.pairs == [("A dog.", "Ein Hund.")]
     (record,) = caplog.records
-    assert "empty sentence: 1; length ratio beyond reason: 1" in record.getMessage()
+    assert "empty sentence: 1 (train:2)\n" in record.getMessage()
+    assert "length ratio beyond reason: 1 (train:3)" in record.getMessage()
     assert "pairs (en to de), split `train`" in record.getMessage()
 
 

@@ -81,7 +81,7 @@ def test_tatoeba_has_english_first_and_more_columns(tmp_path, caplog):
         found = read("pairs", "train", tmp_path, source="de", target="en")
     assert found.pairs == [("Hallo!", "Hi."), ("Mach weiter.", "Go on.")]
     assert found.ids == ["deu:1", "deu:2"]
-    assert "line without a pair: 1; empty sentence: 1" in caplog.text
+    assert "line without a pair: 1 (deu:3)\n  empty sentence: 1 (deu:4)" in caplog.text
 
 
 def test_header_names_the_columns(tmp_path):
@@ -151,6 +151,14 @@ def test_lines_end_at_line_feeds_alone(tmp_path):
     assert len(found) == 3
     assert {pair[0] for pair in found} == {"c:1", "c:2", "c:3"}
     assert ("c:3", "bad \udcff.", "Drei.") in found
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_a_mark_tells_the_encoding(tmp_path, encoding):
+    for language, text in (("en", "Café.\r\nTea.\n"), ("cs", "Kávička.\nČaj.\n")):
+        (tmp_path / f"train.{language}").write_bytes(text.encode(encoding))
+    found = raw_pairs("train", tmp_path, source="en", target="cs")
+    assert [pair[1:] for pair in found] == [("Café.", "Kávička."), ("Tea.", "Čaj.")]
 
 
 @pytest.mark.parametrize("data_dir", [None, "nowhere"])

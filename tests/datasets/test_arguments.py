@@ -1,8 +1,8 @@
-"""The one check of names that all data sets share."""
+"""The checks of arguments that all data sets share."""
 
 import pytest
 
-from datasets.choices import check_choice
+from datasets.arguments import check_choice
 
 
 def test_a_choice_passes_and_another_names_the_nearest():
