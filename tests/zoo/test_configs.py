@@ -21,6 +21,7 @@ from zoo.layers.pair_embedding import PairEmbedding
 from zoo.layers.reparametrised_rnn import ReparametrisedRNN
 from zoo.layers.sentence_encoder import SentenceEncoder
 from zoo.layers.word_encoder import WordEncoder
+from zoo.losses import SmoothedCrossentropy
 from zoo.models.captioner import Captioner
 from zoo.models.char_lm import CharLM
 from zoo.models.sentiment import SentimentClassifier
@@ -68,6 +69,7 @@ CASES = {
     ),
     SimpleRNN: Case(lambda: SimpleRNN(4, **{**LAYER, "activation": "tanh"})),
     ConstantFeature: Case(ConstantFeature),
+    SmoothedCrossentropy: Case(lambda: SmoothedCrossentropy(0.2), (TOKENS[0] % 4, X[0])),
     GateOffsets: Case(lambda: GateOffsets(0.5, -0.5, 0.25, 2.0, seed=3), ((5, 8),)),
     NonExpansive: Case(NonExpansive, (X[0],)),
     AdditiveAttention: Case(lambda: AdditiveAttention(5), (X, X)),
@@ -97,7 +99,8 @@ CASES = {
         ({"source": TOKENS, "tokens": TOKENS},),
     ),
 }
-FREE = {"trainable", "stateful"}  # a layer that keeps its state answers no call twice alike
+# A layer that keeps its state answers no call twice alike; a loss is known by its name alone.
+FREE = {"trainable", "stateful", "name"}
 every_class = pytest.mark.parametrize("public", CASES, ids=lambda public: public.__name__)
 
 

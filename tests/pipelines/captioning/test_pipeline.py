@@ -112,6 +112,7 @@ def test_second_train_says_complete_and_changes_nothing(run, folder, capsys):
     assert before == {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_killed_training_ends_as_an_unbroken_one(run, tmp_path):
     verb_checks.check_killed(PIPELINE, "pipelines.captioning", run, tmp_path, *FLAGS)
 
@@ -209,6 +210,7 @@ def test_predict_names_the_files_that_are_not_there(run, tmp_path, capsys):
 # Going on, and learning.
 
 
+@pytest.mark.slow
 def test_training_goes_on_within_an_epoch(run, tmp_path, monkeypatch):
     """A checkpoint after each step, and an end after the second step of the self-critical epoch."""
     monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0)

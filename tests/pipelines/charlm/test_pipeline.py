@@ -257,6 +257,7 @@ def test_bad_flags_are_errors_before_work_starts(tmp_path, capsys, flag, message
 # Cut off, and learning.
 
 
+@pytest.mark.slow
 def test_a_killed_training_ends_as_an_unbroken_one(run, tmp_path):
     verb_checks.check_killed(PIPELINE, "pipelines.charlm", run, tmp_path, *FLAGS)
     name = "samples/epoch-0002.json"

@@ -147,6 +147,7 @@ def test_every_preset_is_of_its_data_set_and_has_a_card():
 # Killed, and learning.
 
 
+@pytest.mark.slow
 def test_killed_training_ends_as_an_unbroken_one(run, tmp_path):
     verb_checks.check_killed(PIPELINE, "pipelines.translation", run, tmp_path, *FLAGS)
 

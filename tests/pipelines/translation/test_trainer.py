@@ -197,8 +197,9 @@ def test_loss_is_the_mean_over_the_words_of_real_pairs(vocabulary):
     assert np.isfinite(trainer.model.train_on_batch(inputs, answers, weights))
 
 
-def test_validation_is_bleu_of_greedy_translations_of_dev(real):
-    columns, vocabulary, store = real
+def test_validation_is_bleu_of_greedy_translations_of_dev():
+    columns, vocabulary = demo(20, 500)
+    store = encoded(columns, vocabulary)
     keras.utils.set_random_seed(0)
     trainer = trainer_of(vocabulary, store, store, max_length=12)
     assert trainer.references == columns.targets
