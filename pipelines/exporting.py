@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.runs import disk_may_fill, file_digest, read_json, write_atomically, write_json
+from pipelines.server.folders import versions
 
 WARMUP = "tf_serving_warmup_requests"
 RUN = "assets.extra/run.json"
@@ -138,14 +139,13 @@ def latest_version(folder: Path, default: int | None = None) -> int:
     Raises:
         ValueError: there is none, and no default.
     """
-    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-    versions = [int(name) for name in names if name.isdigit()]
-    if not versions and default is None:
+    numbers = versions(folder)
+    if not numbers and default is None:
         raise ValueError(
             f"`--model` must name a folder of versions (1, 2, ...) or one version. Got {folder}, "
             "which has none: train one, or name another."
         )
-    return max(versions, default=default)
+    return max(numbers, default=default)
 
 
 def write_digests(folder: Path) -> None:

@@ -137,8 +137,9 @@ def test_leftovers_of_dead_processes_go_and_those_of_living_ones_stay(copy):
 
 
 def test_latest_version_is_the_largest_number(tmp_path):
-    for name in ("2", "10", "9", "x11", ".writing-12"):
+    for name in ("2", "10", "9", "x11", ".writing-12", "²", "٣٣"):  # digits, but no numbers
         (tmp_path / name).mkdir()
+    (tmp_path / "99").write_text("a file is no version")
     assert exporting.latest_version(tmp_path) == 10
 
 
