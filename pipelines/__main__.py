@@ -4,8 +4,8 @@ import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipelines.exporting import latest_version
 from pipelines.machine import about
+from pipelines.server.folders import versions
 
 ROOT = Path(__file__).parents[1]
 
@@ -21,9 +21,9 @@ def overview() -> Iterator[str]:
     yield f"  {'server':<14}All models behind TF Serving's REST interface."
     yield "\nModels in saved_models/, which `predict`, `evaluate` and `serve` use"
     for folder in sorted((ROOT / "saved_models").iterdir()):
-        if folder.is_dir():
+        if numbers := versions(folder):
             title = (folder / "README.md").read_text(encoding="utf-8").splitlines()[0].strip("# ")
-            yield f"  {folder.name:<22}version {latest_version(folder)}: {title}"
+            yield f"  {folder.name:<22}version {max(numbers)}: {title}"
     yield f"\nThis machine\n  {about()}"
 
 

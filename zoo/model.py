@@ -56,11 +56,11 @@ class VocabularyModel(Model):
         if small or shared or not isinstance(self.loss, SmoothedCrossentropy):
             return super().compute_loss(x, y, y_pred["logits"], sample_weight, training)
         weights = ops.ones(ops.shape(y)) if sample_weight is None else sample_weight
-        flat = ops.reshape(rows, (-1, rows.shape[-1])), ops.reshape(y, (-1,))
+        rows, answers = ops.reshape(rows, (-1, rows.shape[-1])), ops.reshape(y, (-1,))
         weights = ops.reshape(ops.cast(weights, "float32"), (-1,))
         if self.loss.reduction == "mean_with_sample_weight":
             weights = weights / ops.maximum(ops.mean(weights), keras.config.epsilon())
-        loss = readout_crossentropy(flat[0], kernel, flat[1], weights, bias, self.loss.smoothing)
+        loss = readout_crossentropy(rows, kernel, answers, weights, bias, self.loss.smoothing)
         return sum(self.losses, loss)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
