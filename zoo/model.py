@@ -9,6 +9,7 @@ from zoo.layers.readout_loss import readout_crossentropy
 from zoo.losses import SmoothedCrossentropy
 
 Tensor = Any
+MEANS = ("sum_over_batch_size", "mean_with_sample_weight")  # reductions that blocks know
 LARGE = 1024  # words: of fewer, the logits of a batch stay in the cache, and blocks gain nothing
 
 
@@ -53,7 +54,8 @@ class VocabularyModel(Model):
         kernel, bias = self.readout_weights()
         small = kernel.shape[0] < LARGE
         shared = keras.distribution.distribution() is not None  # each device has rows of its own
-        if small or shared or not isinstance(self.loss, SmoothedCrossentropy):
+        smoothed = isinstance(self.loss, SmoothedCrossentropy)
+        if small or shared or not smoothed or self.loss.reduction not in MEANS:
             return super().compute_loss(x, y, y_pred["logits"], sample_weight, training)
         weights = ops.ones(ops.shape(y)) if sample_weight is None else sample_weight
         rows, answers = ops.reshape(rows, (-1, rows.shape[-1])), ops.reshape(y, (-1,))

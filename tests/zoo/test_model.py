@@ -78,6 +78,15 @@ def test_blocks_equal_the_plain_way(monkeypatch, make, reduction, weighted):
         np.testing.assert_allclose(gradient, other, rtol=1e-4, atol=1e-6)
 
 
+def test_a_sum_is_no_mean(monkeypatch):
+    model, inputs, answers, weights = build(translator)
+    loss = SmoothedCrossentropy(0.1, reduction="sum")
+    model.compile(keras.optimizers.SGD(0.0), loss)
+    monkeypatch.setattr(zoo.model, "LARGE", WORDS)
+    total = loss_and_gradients(model, inputs, answers, weights)[0]
+    assert total == pytest.approx(float(loss(answers, model(inputs), weights)), rel=1e-5)
+
+
 @pytest.mark.parametrize("large", [True, False])
 def test_any_loss_and_metric_of_keras_sees_logits(monkeypatch, large):
     monkeypatch.setattr(zoo.model, "LARGE", WORDS if large else WORDS + 1)
