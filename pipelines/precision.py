@@ -11,7 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from pipelines import runs
+from pipelines import distribution, runs
 from pipelines.cache import cached
 from pipelines.flags import TrainFlags
 from pipelines.machine import machine
@@ -26,9 +26,16 @@ def policy_of(flags: TrainFlags, run: Path) -> str:
     """Keras' dtype policy for a run: as `--precision` says, or as the run was begun.
 
     With `auto` a run that goes on keeps the precision that it was begun with, on any machine.
+
+    Raises:
+        ValueError: `auto` in several processes, each of which would measure for itself.
     """
     if flags.precision == "float32":
         return "float32"
+    if flags.precision == "auto" and distribution.process()[1] > 1:
+        raise ValueError(
+            "`precision` must be float32 or mixed where several processes train. Got 'auto'."
+        )
     mixed = "mixed_float16" if _has_gpu() else "mixed_bfloat16"
     if flags.precision == "auto" and (run / "kept" / "precision.json").exists():
         return runs.kept(run, "precision")
@@ -36,9 +43,11 @@ def policy_of(flags: TrainFlags, run: Path) -> str:
     policy = mixed if flags.precision == "mixed" or ratio < GAIN else "float32"
     if flags.precision == "auto":
         runs.keep(run, "precision", policy)
-        print(f"Precision: {policy}. A step in 16 bits takes {ratio:.2f} of one in 32 bits here.")
-    elif ratio > 1:
-        print(f"A step in 16 bits takes {ratio:.2f} of one in 32 bits on this machine.", flush=True)
+    if flags.precision == "auto" or ratio > 1:
+        print(
+            f"Precision: {policy}. A step in 16 bits takes {ratio:.2f} of one in 32 bits here.",
+            flush=True,
+        )
     return policy
 
 

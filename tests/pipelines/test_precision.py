@@ -46,6 +46,13 @@ def test_mixed_is_done_and_told_where_it_is_slower(flags, tmp_path, monkeypatch,
     assert capsys.readouterr().out == ""
 
 
+def test_processes_that_train_together_do_not_measure_each_for_itself(flags, tmp_path, monkeypatch):
+    monkeypatch.setattr(precision.distribution, "process", lambda: (1, 2))
+    with pytest.raises(ValueError, match=r"`precision` must be .* Got 'auto'"):
+        policy_of(flags("auto"), tmp_path)
+    assert policy_of(flags("float32"), tmp_path) == "float32"
+
+
 def test_probe_measures_once(flags, tmp_path, monkeypatch):
     ratio = precision._probed(flags("auto"), "mixed_bfloat16")
     assert ratio > 0
