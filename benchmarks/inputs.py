@@ -18,8 +18,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import tyro
 
+from benchmarks.throughput import CASES, Case
 from benchmarks.timing import give, interleaved_medians, machine
-from benchmarks.training import CASES, Case
 
 
 def runs(case: Case, data_dir: Path | None, work: Path, steps: int) -> dict[str, Callable]:

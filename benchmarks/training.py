@@ -1,201 +1,138 @@
-"""Training throughput of every task before a change and after it: a Markdown table, from one run.
+"""A training step of each task against what else one would train: a Markdown table, from one run.
 
-python -m benchmarks.training --before OLD_CHECKOUT --data-dir DATA [--output FILE]
+python -m benchmarks.training [--tasks charlm] [--output benchmarks/results/training.md]
 
-OLD_CHECKOUT is the project as it was (`git worktree add --detach OLD_CHECKOUT COMMIT`), DATA the
-folder of the real data sets. The processes alternate, before, after, before, after, so that a busy
-hour of the machine meets both. Each trains a few epochs of a data set that `--limit` keeps small,
-and is ended when they are done. The seconds are those that the run wrote down itself:
-`train_seconds` in state.json, which validation is no part of. The first epoch, which traces and
-compiles, does not count; of the others the fastest does: a busy moment only makes an epoch slower.
+The measure is the step's bare matrix products, forward and both gradients, by TensorFlow or torch,
+whichever is faster on this machine; torch need not be installed, and is left out then.
 """
 
-import json
-import os
-import signal
-import statistics
-import subprocess
-import sys
-import tempfile
-import time
+import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
+import tensorflow as tf
 import tyro
 
-from benchmarks.timing import give, machine
+from benchmarks.steps import STEPS_OF, Product, Run, Step, keras_twin, ours
+from benchmarks.timing import give, interleaved_medians, machine
 
-ROOT = Path(__file__).parents[1]
-PAUSE = 0.2  # seconds between two looks at a run
-
-
-class Case(NamedTuple):
-    """What is trained: a task's preset for one data set.
-
-    Attributes:
-        task, dataset: as on the command line.
-        limit: of the training split; so many examples make an epoch.
-        folder: of the data set, under `--data-dir`; None if it needs none.
-        flags: what else the command gets.
-    """
-
-    task: str
-    dataset: str
-    limit: int
-    folder: str | None = None
-    flags: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        return f"{self.task} {self.dataset}"
-
-    def command(self, data_dir: Path | None, work: Path, run: str, epochs: int) -> list[str]:
-        """The training's command line, to be run from a tree's root; `work` gets what it writes."""
-        given = {"dataset": self.dataset, "limit": self.limit, "epochs": epochs, "run": run}
-        given |= {"runs-dir": work / "runs", "cache-dir": work / "cache"}
-        if self.folder is not None:
-            given["data-dir"] = data_dir / self.folder
-        flags = [f"--{name}={value}" for name, value in given.items()]
-        return [sys.executable, "-m", f"pipelines.{self.task}", "train", *flags, *self.flags]
+BARE = ("TensorFlow's products", "torch's products")
+OURS, KERAS, TORCH = "ours", "keras.layers.LSTM", "torch.nn.LSTM"
 
 
-FIRST_PHASE = ("--fine-tune-from=None", "--fine-tune-epochs=0", "--self-critical-epochs=0")
-NO_SAMPLES = ("--sample-length=0",)  # written after an epoch, in its time
-# So many examples that the blank rows of each bucket's last batch are few, as in a whole epoch.
-CASES = (
-    Case("sentiment", "demo", 4000),
-    Case("translation", "demo", 6000),
-    Case("captioning", "demo", 640),
-    Case("charlm", "demo", 300_000, flags=NO_SAMPLES),
-    Case("sentiment", "imdb", 2880, "imdb"),
-    Case("translation", "multi30k", 2880, "multi30k"),
-    Case("captioning", "flickr8k", 960, "flickr8k", FIRST_PHASE),
-    Case("charlm", "tiny_shakespeare", 50_000, "text", NO_SAMPLES),
-)
+def contenders(step: Step) -> dict[str, Run]:
+    """All that is timed for one task."""
+    runs = {BARE[0]: tensorflow_products(step.products)}
+    if importlib.util.find_spec("torch"):
+        from benchmarks.torch_twins import torch_twin
+
+        runs[BARE[1]] = torch_products(step.products)
+        runs[TORCH] = torch_twin(step)
+    return {**runs, OURS: ours(step), KERAS: keras_twin(step)}
 
 
-def train_seconds(
-    tree: Path, command: Sequence[str], state: Path, log: Path, epochs: int
-) -> list[float]:
-    """The training seconds of each epoch but the first.
+def tensorflow_products(products: Sequence[Product]) -> Run:
+    """The products of a step, forward and backward, as TensorFlow runs them without XLA."""
+    arguments = [_operands(product, tf.random.normal) for product in products]
 
-    Args:
-        tree: where the command is run.
-        command: of the training; its process is killed when the epochs are done.
-        state: the run's state.json.
-        log: file for what the process prints.
-        epochs: how many to wait for.
+    @tf.function
+    def step(arguments):
+        results = []
+        for product, (a, w, dz) in zip(products, arguments, strict=True):
+            back = tf.transpose(w)
+            if product.steps:
+                h, dz_0 = a[: product.rows], dz[: product.rows]
+                gates = product.columns // product.inner
+                for _ in tf.range(product.steps):
+                    h = tf.matmul(h, w)[:, : product.inner]
+                    dz_0 = tf.tile(tf.matmul(dz_0, back), (1, gates))
+                results += [h, dz_0]
+            else:
+                results += [tf.matmul(a, w), tf.matmul(dz, back)]
+            results.append(tf.matmul(a, dz, transpose_a=True))
+        return [tf.reduce_sum(result[:1, :1]) for result in results]
 
-    Raises:
-        RuntimeError: the process ended before that; shows its last lines.
-    """
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    options = {"cwd": tree, "env": environment, "start_new_session": True}
-    with (
-        open(log, "wb") as output,
-        subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, **options) as process,
-    ):
-        try:
-            while len(seconds := _written(state)) < epochs and process.poll() is None:
-                time.sleep(PAUSE)
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-    if len(seconds := _written(state)) < epochs:
-        last = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
-        raise RuntimeError(f"{' '.join(command)} in {tree} did not train {epochs} epochs:\n{last}")
-    return seconds[1:]
+    return lambda: [result.numpy() for result in step(arguments)]
 
 
-def _written(state: Path) -> list[float]:
-    return json.loads(state.read_text())["history"]["train_seconds"] if state.exists() else []
+def torch_products(products: Sequence[Product]) -> Run:
+    """The same by torch."""
+    import torch
+
+    arguments = [_operands(product, lambda shape: torch.randn(*shape)) for product in products]
+
+    def step():
+        for product, (a, w, dz) in zip(products, arguments, strict=True):
+            back = w.T
+            if product.steps:
+                h, dz_0 = a[: product.rows], dz[: product.rows]
+                gates = product.columns // product.inner
+                for _ in range(product.steps):
+                    h = (h @ w)[:, : product.inner]
+                    dz_0 = (dz_0 @ back).tile(1, gates)
+            else:
+                a @ w, dz @ back
+            a.T @ dz
+
+    return step
 
 
-def compare(
-    case: Case, trees: dict[str, Path], data_dir: Path | None, rounds: int, epochs: int
-) -> dict[str, list[float]]:
-    """Examples a second of each side, a number a round; the processes alternate."""
-    rates: dict[str, list[float]] = {side: [] for side in trees}
-    with tempfile.TemporaryDirectory() as folder:
-        for number in range(rounds):
-            for side, tree in trees.items():
-                work = Path(folder, side)  # the cache stays from round to round
-                work.mkdir(exist_ok=True)
-                command = case.command(data_dir, work, f"round-{number}", epochs)
-                state = work / "runs" / case.task / f"round-{number}" / "state.json"
-                seconds = min(train_seconds(tree, command, state, work / "log", epochs))
-                rates[side].append(case.limit / seconds)
-                print(f"{case.name}, {side}: {seconds:.2f} s an epoch", file=sys.stderr, flush=True)
-    return rates
+def _operands(product: Product, draw) -> tuple:
+    """Input, weights and gradient; small, so that a loop of products stays finite."""
+    rows = product.rows * max(product.steps, 1)
+    shapes = ((rows, product.inner), (product.inner, product.columns), (rows, product.columns))
+    return tuple(draw(shape) * 1e-3 for shape in shapes)
 
 
-def row(case: Case, rates: dict[str, list[float]]) -> str:
-    """A case's row of the table; the range is of the ratios of neighbouring processes."""
-    before, after = (statistics.median(rates[side]) for side in ("before", "after"))
-    fastest = max(rates["after"]) / max(rates["before"])
-    ratios = [b / a for a, b in zip(rates["before"], rates["after"], strict=True)]
-    span = f"{min(ratios):.2f} to {max(ratios):.2f}"
-    cells = [case.name, f"{before:,.1f}", f"{after:,.1f}", f"{after / before:.2f}", span]
-    return f"| {' | '.join(cells)} | {fastest:.2f} |"
+def row(step: Step, medians: dict[str, float]) -> str:
+    """A task's row of the table."""
+    measure = min((name for name in BARE if name in medians), key=medians.get)
+    bare, own = medians[measure], medians[OURS]
+    cells = [step.name, f"{bare * 1e3:.0f} ({measure.split(chr(39))[0]})", f"{own * 1e3:.0f}"]
+    for twin in (KERAS, TORCH):
+        cells.append(f"{medians[twin] * 1e3:.0f}" if twin in medians else "-")
+    cells += [f"{own / bare:.2f}", f"{medians[KERAS] / own:.2f}"]
+    cells.append(f"{own / medians[TORCH]:.2f}" if TORCH in medians else "-")
+    cells.append(f"{step.flags.batch_size / own:,.0f}")
+    return f"| {' | '.join(cells)} |"
 
 
-def report(
-    trees: dict[str, Path],
-    cases: Sequence[Case],
-    data_dir: Path | None,
-    rounds: int,
-    epochs: int,
-) -> str:
+def report(tasks: Sequence[str], rounds: int, seconds: float) -> str:
     """The report, as Markdown."""
-    table = [
-        "| | before | after | after / before | of neighbours | of the fastest |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
+    heads = [
+        "", "products, ms", "ours, ms", "Keras, ms", "torch, ms", "ours / products",
+        "Keras / ours", "ours / torch", "rows a second",
+    ]  # fmt: skip
+    table = [f"| {' | '.join(heads)} |", "| --- " * len(heads) + "|"]
     line = machine()
-    table += [row(case, compare(case, trees, data_dir, rounds, epochs)) for case in cases]
+    for task in tasks:
+        step = STEPS_OF[task]()
+        table.append(row(step, interleaved_medians(contenders(step), rounds, seconds)))
     about = (
-        f"Training examples a second (of charlm, characters): medians of {rounds} processes of "
-        f"each tree, alternating, each in the fastest of its epochs 2 to {epochs}. The ratio is "
-        "that of the medians; then the least and the largest of two processes that ran one after "
-        "the other; then that of each tree's fastest process, which a busy machine moves least."
+        "A training step of each task at its preset's sizes: forward pass, loss, gradients, "
+        "clipping, optimizer; medians of interleaved runs in one process, float32. Products: the "
+        "step's matrix products alone, forward and both gradients, by TensorFlow or torch, "
+        "whichever is faster here (in brackets). Keras: the same model over `keras.layers.LSTM`. "
+        "torch: the same model over `torch.nn.LSTM`."
     )
-    return "\n\n".join(["# Training throughput", line, about, "\n".join(table)]) + "\n"
+    return "\n\n".join(["# A training step", line, about, "\n".join(table)]) + "\n"
 
 
 def main(
-    before: Path,
-    after: Path = ROOT,
-    data_dir: Path | None = None,
-    tasks: tuple[str, ...] = (),
-    datasets: tuple[str, ...] = (),
-    rounds: int = 3,
-    epochs: int = 4,
+    tasks: tuple[str, ...] = tuple(STEPS_OF),
+    rounds: int = 25,
+    seconds: float = 60.0,
     output: Path | None = None,
 ) -> None:
     """Prints the report; with --output writes it, too.
 
     Args:
-        before: a checkout of the project as it was.
-        after: a checkout of the project as it is. Default: this one.
-        data_dir: folder of the real data sets, one a folder; without it, only `demo` is trained.
-        tasks: whose trainings to compare. Default: all.
-        datasets: on which data sets. Default: all.
-        rounds: processes of each side.
-        epochs: that a process trains, from 2; the first does not count.
+        tasks: whose steps to measure.
+        rounds: how often each contender runs at most.
+        seconds: how long one task may take at most, compilation aside.
         output: also write the report to this file.
     """
-    if epochs < 2:
-        raise ValueError(f"`epochs` must be at least 2. Got {epochs}.")
-    cases = [
-        case
-        for case in CASES
-        if (not tasks or case.task in tasks)
-        and (not datasets or case.dataset in datasets)
-        and (data_dir is not None or case.folder is None)
-    ]
-    trees = {"before": before.resolve(), "after": after.resolve()}
-    give(report(trees, cases, data_dir and data_dir.resolve(), rounds, epochs), output)
+    give(report(tasks, rounds, seconds), output)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from benchmarks import inputs
-from benchmarks.training import CASES
+from benchmarks.throughput import CASES
 
 
 def case(task):

@@ -1,78 +1,81 @@
-"""The trainings that are compared can be given, and their epochs are read as they were written."""
+"""The steps that are compared are the tasks' own, and their products are those of their weights."""
 
-import sys
-from importlib import import_module
+import importlib.util
+from collections import Counter
 
+import keras
+import numpy as np
 import pytest
 
-from benchmarks import training
-from pipelines import cli
+from benchmarks import step_profile, training
+from benchmarks.steps import STEPS_OF, Product, keras_twin, on_keras_layers, ours
+from pipelines.flags import arguments_of
 
-# Stands for a training: an epoch every moment, and it never ends by itself.
-TRAINING = """
-import json, os, pathlib, sys, time
-state = pathlib.Path(sys.argv[1])
-state.parent.mkdir(parents=True)
-history = []
-for seconds in map(float, sys.argv[2:]):
-    history.append(seconds)
-    beside = state.with_suffix(".new")
-    beside.write_text(json.dumps({"history": {"train_seconds": history, "loss": [0.5]}}))
-    os.replace(beside, state)
-print("waiting", os.getcwd(), flush=True)
-time.sleep(600)
-"""
+SMALL = {"sentiment": {"time": 3}, "translation": {"time": 3}, "captioning": {"time": 3}}
 
 
-@pytest.mark.parametrize("case", training.CASES, ids=lambda case: case.name)
-def test_the_command_line_of_a_case_is_one_that_train_takes(case, tmp_path):
-    _, _, module, verb, *flags = case.command(tmp_path / "data", tmp_path, "round-0", epochs=3)
-    assert verb == "train"
-    pipeline = import_module(f"{module}.pipeline").PIPELINE
-    given = cli.parse(pipeline.flags()["train"], flags, module, pipeline.presets("train"))
-    assert (given.dataset, given.limit, given.epochs) == (case.dataset, case.limit, 3)
-    assert given.runs_dir == tmp_path / "runs"
-    assert given.data_dir == (tmp_path / "data" / case.folder if case.folder else None)
+def model_of(step) -> keras.Model:
+    model_class, sizes = step.model
+    model = model_class(**arguments_of(model_class, step.flags, **sizes))
+    inputs = step.batch[0]
+    model.build({k: v.shape for k, v in inputs.items()} if isinstance(inputs, dict) else None)
+    return model
 
 
-def test_cases_are_the_demo_and_a_real_data_set_of_every_task():
-    tasks = {"sentiment", "translation", "captioning", "charlm"}
-    assert {case.task for case in training.CASES if case.folder is None} == tasks
-    assert {case.task for case in training.CASES if case.folder is not None} == tasks
-
-
-def test_epochs_but_the_first_are_read_and_the_process_is_ended(tmp_path):
-    state, log = tmp_path / "runs" / "state.json", tmp_path / "log"
-    command = [sys.executable, "-c", TRAINING, str(state), "9.0", "2.0", "3.0"]
-    assert training.train_seconds(tmp_path, command, state, log, epochs=3) == [2.0, 3.0]
-
-
-def test_a_training_that_ends_early_is_an_error_with_its_last_lines(tmp_path):
-    command = [sys.executable, "-c", "print('the reason')"]
-    with pytest.raises(RuntimeError, match="did not train 3 epochs:\\nthe reason"):
-        training.train_seconds(tmp_path, command, tmp_path / "state.json", tmp_path / "log", 3)
-
-
-def test_processes_alternate_and_the_table_has_medians_and_their_ratio(monkeypatch, tmp_path):
-    asked, seconds = [], iter([[4.0, 2.0], [1.0, 3.0], [4.0], [2.0], [1.0], [2.0]])
-
-    def trained(tree, command, state, log, epochs):
-        asked.append((tree.name, state.parent.name))
-        assert f"--run={state.parent.name}" in command
-        assert f"--runs-dir={state.parents[2]}" in command
-        return next(seconds)
-
-    monkeypatch.setattr(training, "train_seconds", trained)
-    trees = {"before": tmp_path / "old", "after": tmp_path / "new"}
-    case = training.Case("sentiment", "demo", 12)
-    rates = training.compare(case, trees, None, rounds=3, epochs=3)
-    assert asked == [(tree, f"round-{n}") for n in range(3) for tree in ("old", "new")]
-    assert rates == {"before": [6, 3, 12], "after": [12, 6, 6]}
-    assert (
-        training.row(case, rates) == "| sentiment demo | 6.0 | 6.0 | 1.00 | 0.50 to 2.00 | 1.00 |"
+@pytest.mark.parametrize("task", STEPS_OF)
+def test_each_kernel_has_its_product(task):
+    step = STEPS_OF[task]()
+    shapes = Counter(tuple(sorted(p[1:3])) for p in step.products)
+    weights = [w for w in model_of(step).trainable_weights if len(w.shape) == 2]
+    kernels = Counter(
+        tuple(sorted(w.shape))
+        for w in weights
+        if "embedding" not in w.path and w.name != "positions"
     )
+    if task in ("translation", "captioning"):  # the embedding's rows are the readout, too
+        kernels[tuple(sorted((step.flags.embedding_units, step.model[1]["vocabulary_size"])))] += 1
+    assert shapes == kernels
 
 
-def test_one_epoch_is_too_few(tmp_path):
-    with pytest.raises(ValueError, match="`epochs` must be at least 2"):
-        training.main(tmp_path, epochs=1)
+@pytest.mark.slow
+@pytest.mark.parametrize("task", SMALL)
+def test_all_twins_have_the_loss_of_a_model_that_knows_nothing(task):
+    step = STEPS_OF[task](**SMALL[task])
+    classes = step.model[1].get("classes") or step.model[1]["vocabulary_size"]
+    for run in twins(step):
+        assert float(run()) == pytest.approx(np.log(classes), rel=0.2)
+
+
+def twins(step):
+    yield from (ours(step), keras_twin(step))
+    if importlib.util.find_spec("torch"):
+        from benchmarks.torch_twins import torch_twin
+
+        yield torch_twin(step)
+
+
+def test_the_twin_is_over_keras_own_layer():
+    step = STEPS_OF["translation"](time=3)
+    with on_keras_layers():
+        twin = model_of(step)
+    layers = {type(layer) for layer in twin._flatten_layers() if "LSTM" in type(layer).__name__}
+    assert layers == {keras.layers.LSTM, keras.layers.LSTMCell}
+
+
+def test_products_run_as_often_as_they_say():
+    products = (Product(2, 3, 12, 4), Product(8, 5, 6))
+    results = training.tensorflow_products(products)()
+    assert len(results) == 6  # of each its result and both gradients
+
+
+def test_the_row_has_the_faster_products_as_its_measure():
+    step = STEPS_OF["sentiment"](time=3)
+    medians = {training.BARE[0]: 0.2, training.BARE[1]: 0.1, "ours": 0.3}
+    row = training.row(step, {**medians, training.KERAS: 0.6, training.TORCH: 0.25})
+    assert row.split(" | ")[1:8] == ["100 (torch)", "300", "600", "250", "3.00", "2.00", "1.20"]
+
+
+def test_a_profile_names_the_operations_of_the_step():
+    times = step_profile.operation_times(ours(STEPS_OF["sentiment"](time=3)))
+    assert {"Tanh", "Sigmoid"} <= set(times)
+    assert all(milliseconds > 0 and calls >= 1 for milliseconds, calls in times.values())

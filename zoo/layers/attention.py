@@ -117,7 +117,8 @@ class AdditiveAttention(Attention):
     def energies(self, queries, keys):
         """e_tj `<float>[batch, time, cells]`."""
         sums = ops.expand_dims(self.query_projection(queries), 2) + ops.expand_dims(keys, 1)
-        return ops.sum(ops.tanh(sums) * self.score_vector, axis=-1)
+        # A product, as a sum over elements would write all of time x cells x units once more.
+        return ops.matmul(ops.tanh(sums), ops.expand_dims(self.score_vector, 1))[..., 0]
 
 
 @keras.saving.register_keras_serializable(package="unfold")
