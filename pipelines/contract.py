@@ -1,10 +1,11 @@
 """What a task answers: the Pipeline that every verb works on. Nothing heavy is imported here."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines import inspection
 from pipelines.flags import EvaluateFlags, ExportFlags, PredictFlags, TrainFlags
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ class Pipeline:
         summary: one line for the usage text.
         train_flags: a frozen dataclass over TrainFlags.
         train_presets: data set -> flags that were measured on it.
+        describe: flags, names of splits -> what the loader understands of the data set, as JSON can
+            hold it: `files`, `splits` with their sizes, `examples` as the model will read them,
+            `lengths`, what was left out, ... It finds what is wrong before anything is trained.
         trainer: flags, run folder -> the Trainer, its data and model ready.
         export: flags, run folder -> Export of the run's best weights.
         evaluate: loaded SavedModel, flags -> Evaluation on that data set and split.
@@ -56,6 +60,7 @@ class Pipeline:
     summary: str
     train_flags: type[TrainFlags]
     train_presets: Mapping[str, TrainFlags]
+    describe: Callable[[TrainFlags, Sequence[str]], Mapping[str, Any]]
     trainer: Callable[[TrainFlags, Path], "Trainer"]
     export: Callable[[TrainFlags, Path], Export]
     evaluate: Callable[[Any, EvaluateFlags], Evaluation]
@@ -84,8 +89,12 @@ class Pipeline:
             "predict": self.predict_flags,
             "export": self.export_flags,
             "serve": ServeFlags,
+            "inspect": inspection.inspect_flags(self.train_flags),
         }
 
     def presets(self, verb: str) -> Mapping[str, TrainFlags]:
         """Data set -> default flags of a verb."""
+        if verb == "inspect":
+            kind = inspection.inspect_flags(self.train_flags)
+            return {name: kind(**vars(flags)) for name, flags in self.train_presets.items()}
         return self.train_presets if verb == "train" else {}

@@ -2,6 +2,7 @@
 
 runs/<task>/<name>/
     config.json       the flags of the run, as given
+    description.json  what the loader understood of the data set, as `inspect` prints it
     kept/             what says what the weights mean: vocabulary, labels, a digest of the data, ...
     state.json        epochs done, history, and which checkpoint files and kept files belong to them
     checkpoints/      weights and optimizer where the training stands, and the best weights so far

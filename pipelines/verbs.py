@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from pipelines import distribution, exporting, report, runs, training
+from pipelines import distribution, exporting, inspection, report, runs, training
 from pipelines.contract import Evaluation, Pipeline
 from pipelines.flags import EvaluateFlags, ExportFlags, PredictFlags, TrainFlags, check_bounds
 from pipelines.machine import machine, peak_memory
@@ -21,6 +21,19 @@ from pipelines.server import launch
 PATHS = ("data_dir", "runs_dir", "cache_dir")  # flags that say where things lie on one machine
 # Flags that a run may go on without: they are no part of what it is.
 ANY_TIME = ("strategy", "callback", "runs_dir", "cache_dir")
+
+
+def inspect(pipeline: Pipeline, flags: TrainFlags) -> None:
+    """Prints what the loader understands of a data set; with `output`, as JSON too.
+
+    Raises:
+        ValueError: a flag is out of its bounds; the data cannot be used.
+    """
+    check_bounds(flags)
+    description = _describe(pipeline, flags)
+    inspection.show(description)
+    if flags.output is not None:
+        runs.write_json(flags.output, description)
 
 
 def train(pipeline: Pipeline, flags: TrainFlags) -> None:
@@ -41,6 +54,10 @@ def train(pipeline: Pipeline, flags: TrainFlags) -> None:
             print(json.dumps(runs.read_json(run / "metrics.json"), indent=2))
             return
         started = time.monotonic()
+        description = _describe(pipeline, flags)
+        if distribution.is_chief():
+            inspection.show(description)
+            runs.write_json(run / "description.json", description)
         keras.config.set_dtype_policy(policy_of(flags, run))
         keras.utils.set_random_seed(flags.seed)
         progress = training.fit(pipeline.trainer(flags, run), run, flags.callback)
@@ -138,6 +155,12 @@ def serve(pipeline: Pipeline, flags: launch.ServeFlags) -> None:
 
 
 # Parts.
+
+
+def _describe(pipeline: Pipeline, flags: TrainFlags) -> Mapping[str, Any]:
+    """What the loader understands of the splits that `train` reads."""
+    splits = dict.fromkeys(("train", "dev", pipeline.test_split(flags)))
+    return pipeline.describe(flags, tuple(splits))
 
 
 def export_run(

@@ -3,7 +3,7 @@
 A source is one file here with a function `read(split, ...) -> Reviews`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import compress
 from pathlib import Path
 
@@ -59,11 +59,8 @@ def load(
       ValueError: an unknown name, split or option; files that are not there, not in the layout
         expected, or too broken; a split that the source does not have.
     """
-    _check(dataset, split, data_dir, limit, options)
-    reviews = _read(dataset, split, data_dir, seed, options)
-    count = len(reviews.labels)
-    places = first(reviews.labels, count if limit is None else limit)
-    chosen = np.zeros(count, bool)
+    reviews, places = _chosen(dataset, split, data_dir, seed, limit, options)
+    chosen = np.zeros(len(reviews.labels), bool)
     chosen[places] = True
 
     def rows() -> Iterator[tuple[str, str, int]]:
@@ -72,6 +69,30 @@ def load(
             yield *text, label
 
     return as_records(rows, _SPEC, len(places))
+
+
+def describe(
+    dataset: str,
+    splits: Sequence[str] = ("train", "dev", "test"),
+    data_dir: Path | str | None = None,
+    *,
+    seed: int = 0,
+    limit: int | None = None,
+    **options,
+) -> dict:
+    """What `load` understands of a data set: `files`, and each of `splits` with its labels' counts.
+
+    Raises:
+      ValueError: as `load`, for any of `splits`.
+    """
+    counts = {}
+    for split in splits:
+        reviews, places = _chosen(dataset, split, data_dir, seed, limit, options)
+        labels = np.bincount(reviews.labels[places], minlength=len(reviews.names)).tolist()
+        names = dict(zip(reviews.names, labels, strict=True))
+        counts[split] = {"texts": len(places), **names}
+    files = [str(path) for path in raw_files(dataset, data_dir)]
+    return {"dataset": dataset, "files": files, "splits": counts}
 
 
 def label_names(dataset: str, data_dir: Path | str | None = None, **options) -> tuple[str, ...]:
@@ -97,6 +118,15 @@ def _read(dataset: str, split: str, data_dir, seed: int, options: dict) -> Revie
     if dataset == "demo":
         return demo.read(split, seed=seed)
     return (imdb if dataset == "imdb" else imdb_reviews).read(split, data_dir, seed=seed)
+
+
+def _chosen(
+    dataset: str, split: str, data_dir, seed: int, limit: int | None, options: dict
+) -> tuple[Reviews, np.ndarray]:
+    """The reviews of a split, and the places of those that `limit` leaves."""
+    _check(dataset, split, data_dir, limit, options)
+    reviews = _read(dataset, split, data_dir, seed, options)
+    return reviews, first(reviews.labels, len(reviews.labels) if limit is None else limit)
 
 
 def _check(dataset, split, data_dir, limit, options) -> None:

@@ -5,7 +5,7 @@ time from its start to its end.
 """
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +57,52 @@ def load(
             encoding that is broken; a split that the set has not, or that is empty.
         ImportError: a package that the set needs is not installed.
     """
+    start, end = _limits(dataset, split, data_dir, limit, options)
+    source = _source(dataset, split, data_dir, options)
+    return tf.data.Dataset.from_generator(
+        lambda: _records(part(source.pieces(), start, end)),
+        output_signature={"symbols": tf.TensorSpec([None], tf.int32)},
+    )
+
+
+def describe(
+    dataset: str,
+    splits: Sequence[str] = SPLITS,
+    data_dir: Path | str | None = None,
+    *,
+    limit: int | None = None,
+    **options,
+) -> dict:
+    """What `load` understands of a data set: `files`, `unit`, and each of `splits` with its size.
+
+    Raises:
+        ValueError: as `load`, for any of `splits`.
+    """
+    sizes = {split: _limits(dataset, split, data_dir, limit, options) for split in splits}
+    unit = unit_of(dataset, options.get("unit", "character"))
+    paths = (_source(dataset, split, data_dir, options).files for split in splits)
+    return {
+        "dataset": dataset,
+        "files": list(dict.fromkeys(str(path) for files in paths for path in files)),
+        "unit": unit,
+        **({"encoding": options["encoding"]} if "encoding" in options else {}),
+        "splits": {split: {f"{unit}s": end - start} for split, (start, end) in sizes.items()},
+    }
+
+
+def unit_of(dataset: str, unit: str = "character") -> str:
+    """A data set's symbol: "character" (a Unicode code point) or "byte"; of `file`, `unit`."""
+    return {"file": unit, "enwik8": "byte"}.get(dataset, "character")
+
+
+def raw_files(dataset: str, data_dir: Path | str | None = None, **options) -> list[Path]:
+    """The files that train and dev are read from: what a digest of the data is made of."""
+    sources = (_source(dataset, split, data_dir, options) for split in ("train", "dev"))
+    return list(dict.fromkeys(path for source in sources for path in source.files))
+
+
+def _limits(dataset, split, data_dir, limit, options) -> tuple[int, int]:
+    """Where a split begins and ends in its source's text, in symbols."""
     check_limit(limit)
     source = _source(dataset, split, data_dir, options)
     shares = (0, 100) if source.shares is None else limits_of(split, source.shares, dataset)
@@ -69,21 +115,7 @@ def load(
     end = end if limit is None else min(end, start + limit)
     if start == end:
         raise ValueError(f"Split `{split}` of `{dataset}` must hold text. It is empty.")
-    return tf.data.Dataset.from_generator(
-        lambda: _records(part(source.pieces(), start, end)),
-        output_signature={"symbols": tf.TensorSpec([None], tf.int32)},
-    )
-
-
-def unit_of(dataset: str, unit: str = "character") -> str:
-    """A data set's symbol: "character" (a Unicode code point) or "byte"; of `file`, `unit`."""
-    return {"file": unit, "enwik8": "byte"}.get(dataset, "character")
-
-
-def raw_files(dataset: str, data_dir: Path | str | None = None, **options) -> list[Path]:
-    """The files that train and dev are read from: what a digest of the data is made of."""
-    sources = (_source(dataset, split, data_dir, options) for split in ("train", "dev"))
-    return list(dict.fromkeys(path for source in sources for path in source.files))
+    return start, end
 
 
 def _source(dataset: str, split: str, data_dir, options) -> Source:

@@ -5,7 +5,7 @@ lie in the source; faulty pairs are found, counted and left out here, the same f
 """
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from datasets.arguments import check_choice, check_limit, check_no_folder
 from datasets.faults import Faults
+from datasets.files import stamps
 from datasets.records import as_records
 from datasets.translation import demo, multi30k, pairs, tfds_pairs
 from datasets.translation.cleaning import RawPair, clean
@@ -58,7 +59,59 @@ def load(
         ValueError: an argument is unknown; files are not there or not in their layout; two aligned
             files differ in length; no pair of the split can be used.
     """
+    usable, _ = _survey(dataset, split, data_dir, source, target, seed, limit)
+    raw = _raw_pairs(dataset, split, data_dir, source, target, seed, limit)
+    return as_records(lambda: islice(clean(raw(), Faults()), limit), _SPEC, usable)
+
+
+def describe(
+    dataset: str,
+    splits: Sequence[str] = SPLITS,
+    data_dir: Path | str | None = None,
+    *,
+    source: str = "en",
+    target: str = "de",
+    seed: int = 0,
+    limit: int | None = None,
+) -> dict:
+    """What `load` understands: `files`, `languages`, each of `splits` with its pairs, `left_out`.
+
+    Raises:
+        ValueError: as `load`, for any of `splits`.
+    """
+    surveys = {
+        split: _survey(dataset, split, data_dir, source, target, seed, limit) for split in splits
+    }
+    return {
+        "dataset": dataset,
+        "files": [str(path) for path in raw_files(dataset, data_dir, source=source, target=target)],
+        "direction": f"{source} to {target}",
+        "splits": {split: {"pairs": usable} for split, (usable, _) in surveys.items()},
+        "left_out": {split: faults for split, (_, faults) in surveys.items() if faults},
+    }
+
+
+def _survey(dataset, split, data_dir, source, target, seed, limit) -> tuple[int, dict[str, int]]:
+    """How many pairs of a split can be used, and how many not, by reason."""
     _check(dataset, split, data_dir, source, target, limit)
+    files = raw_files(dataset, data_dir, source=source, target=target)
+    return _new_survey(
+        stamps(*files),
+        dataset,
+        split,
+        data_dir,
+        source=source,
+        target=target,
+        seed=seed,
+        limit=limit,
+    )
+
+
+@functools.lru_cache(maxsize=8)
+def _new_survey(
+    state: tuple, dataset, split, data_dir, *, source, target, seed, limit
+) -> tuple[int, dict[str, int]]:
+    """One pass over a split, once for each state of its files; tells what is left out."""
     raw = _raw_pairs(dataset, split, data_dir, source, target, seed, limit)
     faults = Faults()
     usable = sum(1 for _ in islice(clean(raw(), faults), limit))
@@ -68,7 +121,7 @@ def load(
             f"`split` must hold a usable pair. Got none in {where}.\n{faults.summary()}".rstrip()
         )
     faults.tell(where)
-    return as_records(lambda: islice(clean(raw(), Faults()), limit), _SPEC, usable)
+    return usable, dict(faults.counts)
 
 
 def raw_files(

@@ -1,5 +1,6 @@
 """Captions as numbers and back, and how both lie on the disk: read one image at a time."""
 
+import functools
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from datasets.captioning import load, raw_files
 from pipelines.cache import cached, digest_of, with_progress
 from pipelines.captioning.flags import Evaluate, Train
 from pipelines.captioning.metrics import tokenize_for_metrics
+from pipelines.inspection import lengths_of
 from pipelines.runs import json_digest, read_json, write_json
 from pipelines.store import Store, cached_store
 
@@ -36,6 +38,35 @@ def data_key(flags: Train) -> dict[str, Any]:
     """All that the records of a run's splits depend on."""
     files = digest_of(raw_files(flags.dataset, flags.data_dir))
     return {"version": VERSION, "files": files, "dataset": flags.dataset, "limit": flags.limit}
+
+
+def describe(flags: Train, splits: Sequence[str]) -> dict[str, Any]:
+    """What the loader understands of images and captions; captions as the model reads them.
+
+    Raises:
+        ValueError: a split cannot be read.
+    """
+    key = data_key(flags)
+    stores = {
+        split: caption_store(flags, split, key, functools.partial(read_split, flags, split))
+        for split in splits
+    }
+    sizes = {
+        split: {"images": len(store), "captions": sum(map(len, all_texts(store)))}
+        for split, store in stores.items()
+    }
+    train = stores["train"]
+    words = [
+        [tokenize_for_metrics(text) for text in texts] for texts in islice(all_texts(train), CHUNK)
+    ]
+    lengths = lengths_of([len(caption) for image in words for caption in image], "words")
+    return {
+        "dataset": flags.dataset,
+        "files": [str(path) for path in raw_files(flags.dataset, flags.data_dir)],
+        "splits": sizes,
+        "examples": [" ".join(captions[0]) for captions in words[:3]],
+        "lengths": lengths,
+    }
 
 
 def caption_store(flags: Train, split: str, key: Mapping[str, Any], records: Records) -> Store:

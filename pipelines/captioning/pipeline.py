@@ -135,6 +135,7 @@ PIPELINE = Pipeline(
     summary="Image captioning: a CNN reads the image, the lecture's LSTM writes the words.",
     train_flags=Train,
     train_presets=PRESETS,
+    describe=data.describe,
     trainer=trainer,
     export=export,
     evaluate=evaluate,

@@ -76,6 +76,22 @@ def read_split(flags: Train | Evaluate, split: str, unit: str) -> tf.data.Datase
     )
 
 
+def describe(flags: Train, splits: Sequence[str]) -> dict[str, Any]:
+    """What the loader understands of the text, and the first stretches that the model reads.
+
+    Raises:
+        ValueError: a split cannot be read.
+    """
+    found = texts.describe(
+        flags.dataset, splits, flags.data_dir, limit=flags.limit, **options(flags, flags.unit)
+    )
+    (first,) = read_split(flags, "train", flags.unit).take(1).as_numpy_iterator()
+    starts = range(0, min(3 * flags.time, len(first["symbols"])), flags.time)
+    stretches = [first["symbols"][start : start + flags.time].tolist() for start in starts]
+    joined = bytes if found["unit"] == "byte" else lambda points: "".join(map(chr, points))
+    return {**found, "examples": [repr(joined(stretch)) for stretch in stretches]}
+
+
 def data_key(flags: Train) -> dict:
     """All that the symbols of a run's splits depend on."""
     names = ("dataset", "limit", "encoding", "unit")

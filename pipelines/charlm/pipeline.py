@@ -111,6 +111,7 @@ PIPELINE = Pipeline(
     summary="Character language model: the lecture's LSTM reads a text and writes on.",
     train_flags=Train,
     train_presets=PRESETS,
+    describe=data.describe,
     trainer=trainer,
     export=export,
     evaluate=evaluation.evaluate,

@@ -5,12 +5,15 @@ Core `tf.strings` and `tf.lookup` alone, so that the exported model needs nothin
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from datasets.sentiment import CLEANING, load, raw_files
+from datasets import sentiment
+from datasets.sentiment import CLEANING, label_names, load, raw_files
 from pipelines.cache import cached, digest_of, with_progress
+from pipelines.inspection import lengths_of
 from pipelines.runs import json_digest, read_json, write_json
 from pipelines.sentiment.flags import Train, csv_options
 from pipelines.store import Store, cached_store
@@ -108,6 +111,25 @@ def read_split(flags: Train, split: str) -> tf.data.Dataset:
     options = csv_options(flags)
     seed, limit = flags.split_seed, flags.limit
     return load(flags.dataset, split, flags.data_dir, seed=seed, limit=limit, **options)
+
+
+def describe(flags: Train, splits: Sequence[str]) -> dict[str, Any]:
+    """What the loader understands of the texts, the first of them as the model reads them.
+
+    Raises:
+        ValueError: a split cannot be used.
+    """
+    options = {"seed": flags.split_seed, "limit": flags.limit, **csv_options(flags)}
+    found = sentiment.describe(flags.dataset, splits, flags.data_dir, **options)
+    (batch,) = read_split(flags, "train").batch(BATCH).take(1).as_numpy_iterator()
+    words = tokenize(batch["text"], flags.lower_case)
+    read = cut(words, *ends(flags.cut, flags.max_length))
+    names = label_names(flags.dataset, flags.data_dir, **csv_options(flags))
+    examples = [
+        {"label": names[label], "words": b" ".join(row).decode()}
+        for label, row in zip(batch["label"][:3], read[:3].to_list(), strict=True)
+    ]
+    return {**found, "examples": examples, "lengths": lengths_of(words.row_lengths(), "words")}
 
 
 def data_key(flags: Train) -> dict:

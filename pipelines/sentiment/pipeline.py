@@ -226,6 +226,7 @@ PIPELINE = Pipeline(
     summary="Sentiment: the lecture's LSTM reads a text both ways and says what it thinks of it.",
     train_flags=Train,
     train_presets=PRESETS,
+    describe=data.describe,
     trainer=trainer,
     export=export,
     evaluate=evaluation.evaluate,

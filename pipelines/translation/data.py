@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from datasets import translation
 from datasets.translation import load, raw_files
 from pipelines.cache import cached, digest_of, with_progress
+from pipelines.inspection import lengths_of
 from pipelines.runs import json_digest, read_json, write_json
 from pipelines.store import Store, cached_store
 from pipelines.translation.flags import Train
-from pipelines.translation.subwords import END, Subwords, learn_vocabulary, numbered_pieces
+from pipelines.translation.subwords import END, learn_vocabulary, numbered_pieces, split_words
 
 SIDES = ("source", "target")
 BATCH = 1000  # pairs a call
@@ -26,6 +28,28 @@ def read_split(flags: Train, split: str) -> tf.data.Dataset:
     """The records of a split."""
     languages = {"source": flags.source, "target": flags.target}
     return load(flags.dataset, split, flags.data_dir, **languages, limit=flags.limit)
+
+
+def describe(flags: Train, splits: Sequence[str]) -> dict[str, Any]:
+    """What the loader understands of the pairs, the first of them as words, and their lengths.
+
+    Raises:
+        ValueError: a split cannot be read.
+    """
+    languages = {"source": flags.source, "target": flags.target}
+    found = translation.describe(
+        flags.dataset, splits, flags.data_dir, **languages, limit=flags.limit
+    )
+    (batch,) = read_split(flags, "train").batch(BATCH).take(1).as_numpy_iterator()
+    words = {side: split_words(batch[side]).to_list() for side in SIDES}
+    examples = [
+        {languages[side]: b" ".join(words[side][pair]).decode() for side in SIDES}
+        for pair in range(min(3, len(batch["id"])))
+    ]
+    lengths = {
+        languages[side]: lengths_of([len(row) for row in words[side]], "words") for side in SIDES
+    }
+    return {**found, "examples": examples, "lengths": lengths}
 
 
 def data_key(flags: Train) -> dict[str, Any]:
@@ -83,11 +107,11 @@ def encode_split(
 
 def numbered(records: tf.data.Dataset, vocabulary: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Batches of a store from records of `source` and `target`."""
-    subwords, pieces = Subwords(vocabulary), word_cutter(vocabulary)
+    pieces = word_cutter(vocabulary)
     dtype = np.uint16 if len(vocabulary) <= 2**16 else np.int32
 
     def split(batch):
-        return {side: subwords.words(batch[side]) for side in SIDES}
+        return {side: split_words(batch[side]) for side in SIDES}
 
     batches = records.batch(BATCH).map(split, num_parallel_calls=tf.data.AUTOTUNE).prefetch(1)
     for batch in with_progress(batches, lambda batch: int(batch["source"].nrows()), "pairs cut"):

@@ -120,6 +120,7 @@ PIPELINE = Pipeline(
     summary="Machine translation: the lecture's LSTM reads a sentence and writes another.",
     train_flags=Train,
     train_presets=PRESETS,
+    describe=data.describe,
     trainer=trainer,
     export=export,
     evaluate=evaluation.evaluate,

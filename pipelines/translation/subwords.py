@@ -104,6 +104,17 @@ def numbered_pieces(vocabulary: Sequence[str]) -> dict[bytes, int]:
     return {piece: number for number, piece in enumerate(pieces) if piece}
 
 
+def split_words(text: tf.Tensor) -> tf.RaggedTensor:
+    """`<string>[batch]` -> words `<string>[batch, (words)]`; what is no UTF-8 is U+FFFD."""
+    text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace")
+    text = tf.strings.strip(tf.strings.regex_replace(text, SPACES, " "))
+    text = tf.strings.regex_replace(text, "^(.)", rf"{MARK}\1")
+    text = tf.strings.regex_replace(text, " ", MARK)
+    text = tf.strings.regex_replace(text, f"({WORD})", rf"\1{_END}")
+    words = tf.strings.split(text, sep=_END)
+    return tf.ragged.boolean_mask(words, words.with_values(words.values != ""))
+
+
 class Subwords:
     """A vocabulary as a TensorFlow graph applies it; all methods work inside `tf.function`.
 
@@ -121,19 +132,9 @@ class Subwords:
         self.lengths = tf.range(1, max(map(len, numbers)) + 1)
         self.written = tf.constant(piece_bytes(vocabulary), tf.string)
 
-    def words(self, text: tf.Tensor) -> tf.RaggedTensor:
-        """`<string>[batch]` -> words `<string>[batch, (words)]`; what is no UTF-8 is U+FFFD."""
-        text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace")
-        text = tf.strings.strip(tf.strings.regex_replace(text, SPACES, " "))
-        text = tf.strings.regex_replace(text, "^(.)", rf"{MARK}\1")
-        text = tf.strings.regex_replace(text, " ", MARK)
-        text = tf.strings.regex_replace(text, f"({WORD})", rf"\1{_END}")
-        words = tf.strings.split(text, sep=_END)
-        return tf.ragged.boolean_mask(words, words.with_values(words.values != ""))
-
     def encode(self, text: tf.Tensor, max_length: int) -> tf.RaggedTensor:
         """`<string>[batch]` -> tokens `<int32>[batch, (time)]`, the first `max_length` of each."""
-        words = self.words(text)[:, :max_length]
+        words = split_words(text)[:, :max_length]
         different, places = tf.unique(words.flat_values)
         tokens = self._longest_pieces(different, max_length)
         tokens = tf.gather(tokens, words.with_flat_values(places))

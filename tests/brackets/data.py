@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from pipelines import inspection
 from pipelines.store import Store, cached_store
 from tests.brackets.flags import Train
 from tests.brackets.loader import load
@@ -19,6 +20,21 @@ def encode_split(flags: Train, split: str) -> Store:
     records = records.take(flags.limit or -1).batch(256)
     key = {"kind": "brackets", "split": split, "limit": flags.limit, "dir": str(flags.data_dir)}
     return cached_store(flags.cache_dir, key, (_encoded(batch, flags) for batch in records))
+
+
+def describe(flags: Train, splits) -> dict:
+    """What the loader understood: sizes of the splits, examples as the model reads them."""
+    texts = {}
+    for split in splits:
+        records = load(flags.dataset, split, flags.data_dir).take(flags.limit or -1)
+        texts[split] = [record["text"].decode() for record in records.as_numpy_iterator()]
+    tokens = to_tokens(tf.constant(texts["train"][:3]), flags.max_length).to_list()
+    return {
+        "dataset": flags.dataset,
+        "splits": {split: {"lines": len(lines)} for split, lines in texts.items()},
+        "examples": list(map("{} -> {}".format, texts["train"][:3], tokens)),
+        "lengths": inspection.lengths_of([len(text) for text in texts["train"]], "signs"),
+    }
 
 
 def _encoded(batch: dict, flags: Train) -> dict:

@@ -55,6 +55,7 @@ PIPELINE = Pipeline(
     summary="Brackets: are they balanced?",
     train_flags=Train,
     train_presets=PRESETS,
+    describe=data.describe,
     trainer=trainer,
     export=export,
     evaluate=evaluation.evaluate,

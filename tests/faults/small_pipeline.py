@@ -61,6 +61,7 @@ PIPELINE = contract.Pipeline(
     summary="A small regression.",
     train_flags=Train,
     train_presets={"demo": Train()},
+    describe=lambda flags, splits: {},
     trainer=trainer,
     export=export,
     evaluate=evaluate,

@@ -36,11 +36,13 @@ def _unused(*args):
     raise AssertionError("no verb may reach this")
 
 
+VERBS = ("train", "evaluate", "predict", "export", "serve", "inspect")
 PIPELINE = Pipeline(
     name="counting",
     summary="Counts things.",
     train_flags=Train,
     train_presets=PRESETS,
+    describe=_unused,
     trainer=_unused,
     export=_unused,
     evaluate=_unused,
@@ -54,7 +56,7 @@ PIPELINE = Pipeline(
 def called(monkeypatch):
     """Verb -> the flags that it was called with."""
     found = {}
-    for verb in ("train", "evaluate", "predict", "export", "serve"):
+    for verb in VERBS:
         monkeypatch.setattr(
             verbs, verb, lambda pipeline, flags, verb=verb: found.update({verb: flags})
         )
@@ -97,6 +99,14 @@ def test_explicit_flags_override_the_preset(called, order):
     assert called["train"] == replace(PRESETS["photos"], units=5, flip=False)
 
 
+def test_inspect_has_the_flags_and_presets_of_train_and_an_output(called):
+    flags = ["--dataset=photos", "--units=5", "--output=what.json"]
+    assert cli.main(PIPELINE, ["inspect", *flags]) == 0
+    assert isinstance(called["inspect"], Train)
+    given = vars(called["inspect"])
+    assert given == {**vars(replace(PRESETS["photos"], units=5)), "output": Path("what.json")}
+
+
 def test_misspelt_flag_names_the_nearest(called, capsys):
     with pytest.raises(SystemExit) as caught:
         cli.main(PIPELINE, ["train", "--unitz", "5"])
@@ -117,7 +127,9 @@ def test_value_that_a_flag_cannot_have(called, arguments, capsys):
 def test_unknown_verb_names_the_nearest(called, capsys):
     assert cli.main(PIPELINE, ["trian", "--units", "5"]) == 2
     message = capsys.readouterr().err
-    assert "must be one of train, evaluate, predict, export, serve. Got 'trian'." in message
+    assert (
+        "must be one of train, evaluate, predict, export, serve, inspect. Got 'trian'." in message
+    )
     assert "Did you mean 'train'?" in message
     assert cli.main(PIPELINE, ["zzzz"]) == 2
     assert "Did you mean" not in capsys.readouterr().err
@@ -130,8 +142,7 @@ def test_usage_lists_the_verbs(arguments, status, capsys):
     text = capsys.readouterr().out
     assert "Counts things." in text
     assert "python -m pipelines.counting <verb>" in text
-    verbs_ = ("train", "evaluate", "predict", "export", "serve")
-    assert all(f"\n  {verb} " in text for verb in verbs_)
+    assert all(f"\n  {verb} " in text for verb in VERBS)
     assert "Trains it." in text
 
 

@@ -35,6 +35,10 @@ def test_train_leaves_all_that_made_the_run(run):
     verb_checks.check_run_folder(PIPELINE, run)
 
 
+def test_inspect_says_what_train_kept(run, capsys):
+    verb_checks.check_inspect(PIPELINE, run, capsys)
+
+
 def test_evaluate_gives_the_metrics_of_train(run):
     verb_checks.check_evaluate(PIPELINE, run)
 

@@ -57,7 +57,7 @@ def check_run_folder(pipeline, run: Path) -> None:
     """The folder has all that made the run; card, report and metrics say the same."""
     names = {path.name for path in run.iterdir()}
     assert names >= {
-        *("config.json", "kept", "state.json", "checkpoints", "metrics.json"),
+        *("config.json", "description.json", "kept", "state.json", "checkpoints", "metrics.json"),
         *("report.html", "saved_model", "tensorboard"),
     }
     state, metrics = outcome(run), runs.read_json(run / "metrics.json")
@@ -71,6 +71,23 @@ def check_run_folder(pipeline, run: Path) -> None:
     assert "Configuration" in page
     assert "<svg" in page  # the curves
     assert not re.search(r"(src|href)=[\"']?https?:", page)
+
+
+def check_inspect(pipeline, run: Path, capsys, *flags) -> None:
+    """`inspect` prints, and writes, what the run has kept of its data."""
+    output = run.parent.parent / "inspected.json"
+    cache = run.parents[2] / "cache"
+    capsys.readouterr()
+    arguments = ("--cache-dir", cache, "--output", output, *flags)
+    assert main(pipeline, "inspect", *arguments) == 0
+    description = runs.read_json(output)
+    assert description == runs.read_json(run / "description.json")
+    assert {"dataset", "splits", "examples"} <= set(description)
+    printed = capsys.readouterr().out
+    assert f"dataset: {description['dataset']}" in printed
+    for split, sizes in description["splits"].items():
+        assert f"{split}:" in printed
+        assert all(count > 0 for count in sizes.values())
 
 
 def check_evaluate(pipeline, run: Path, *flags) -> None:

@@ -88,6 +88,10 @@ def test_a_prompt_is_read_from_its_last_ten_thousand_characters(model):
 # What `train` leaves.
 
 
+def test_inspect_says_what_train_kept(run, capsys):
+    verb_checks.check_inspect(PIPELINE, run, capsys, *FLAGS)
+
+
 def test_the_run_folder_has_all_that_made_the_run(run):
     verb_checks.check_run_folder(PIPELINE, run)
     assert {path.name for path in (run / "kept").iterdir()} == {"vocabulary.json", "data.json"}

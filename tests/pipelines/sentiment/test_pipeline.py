@@ -52,6 +52,10 @@ def model(run):
 # What every task's verbs do.
 
 
+def test_inspect_says_what_train_kept(run, capsys):
+    verb_checks.check_inspect(PIPELINE, run, capsys, *FLAGS)
+
+
 def test_the_run_folder_has_all_that_made_the_run(run):
     verb_checks.check_run_folder(PIPELINE, run)
     names = {path.name for path in (run / "kept").iterdir()}

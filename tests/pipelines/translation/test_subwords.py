@@ -14,6 +14,7 @@ from pipelines.translation.subwords import (
     library_tokenizer,
     numbered_pieces,
     piece_bytes,
+    split_words,
 )
 from tests.datasets.translation.records import read
 
@@ -91,7 +92,7 @@ def test_graph_equals_the_library_and_python(subwords, vocabulary, texts):
     found = graph_tokens(subwords, given)
     assert found == [library_tokens(tokenizer, vocabulary, text) for text in given]
     numbers = numbered_pieces(vocabulary)
-    words = subwords.words(tf.constant(given)).to_list()
+    words = split_words(tf.constant(given)).to_list()
     assert found == [
         [t for word in row for t in longest_pieces(word, numbers, 99)] for row in words
     ]
