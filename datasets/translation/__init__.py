@@ -82,10 +82,14 @@ def describe(
     surveys = {
         split: _survey(dataset, split, data_dir, source, target, seed, limit) for split in splits
     }
+    tables = {}
+    if dataset == "pairs":
+        tables = pairs.layouts(data_dir, source=source, target=target)
     return {
         "dataset": dataset,
         "files": [str(path) for path in raw_files(dataset, data_dir, source=source, target=target)],
         "direction": f"{source} to {target}",
+        "tables": tables,
         "splits": {split: {"pairs": usable} for split, (usable, _) in surveys.items()},
         "left_out": {split: faults for split, (_, faults) in surveys.items() if faults},
     }

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from datasets.files import SPLIT_NAMES, check_place, find_files, plain_name, read_lines
+from datasets.files import SPLIT_NAMES, check_place, find_files, plain_name, read_lines, stamps
 from datasets.translation.cleaning import RawPair, tidy
+from datasets.translation.tables import check_aligned, fields_of, find_layout, stem
 
 SHARES = {"dev": 5, "test": 5}  # percent of the sources, where a split has no files of its own
-_ENGLISH = ("en", "eng", "english")
 _TABLES = (".tsv", ".txt")
 _HINT = (
     "a folder with two aligned text files (NAME.{source} and NAME.{target}), or one of either kind "
@@ -78,6 +78,20 @@ def split_files(
     return splits
 
 
+def layouts(data_dir: Path | str | None, *, source: str, target: str) -> dict[str, dict]:
+    """By split, how its table is written; nothing of aligned files.
+
+    Raises:
+        ValueError: as `raw_pairs`.
+    """
+    files = split_files(data_dir, source=source, target=target)
+    return {
+        split: find_layout(*paths, source, target).describe()
+        for split, paths in files.items()
+        if len(paths) == 1
+    }
+
+
 def _only_files(files: dict[str, Path], place: Path, source: str, target: str) -> tuple[Path, ...]:
     stems = [name.removesuffix(f".{source}") for name in files if name.endswith(f".{source}")]
     stems = [stem for stem in stems if f"{stem}.{target}" in files]
@@ -105,7 +119,10 @@ def _names(file: str, language: str) -> bool:
 
 
 def _read(files: tuple[Path, ...], source: str, target: str) -> Iterator[RawPair]:
-    return read_aligned(*files) if len(files) == 2 else _read_table(*files, source, target)
+    if len(files) == 2:
+        check_aligned(files, source, target, stamps(*files))
+        return read_aligned(*files)
+    return _read_table(*files, source, target)
 
 
 def read_aligned(source: Path, target: Path) -> Iterator[RawPair]:
@@ -129,19 +146,13 @@ def read_aligned(source: Path, target: Path) -> Iterator[RawPair]:
 
 
 def _read_table(table: Path, source: str, target: str) -> Iterator[RawPair]:
-    name = plain_name(table).rpartition(".")[0]
-    columns = _columns(source, target)
+    name, layout = stem(table), find_layout(table, source, target)
+    skip = layout.header
     for line, text in enumerate(read_lines(table), start=1):
-        row = text.split("\t")
-        names = [cell.strip().lower() for cell in row] if line == 1 else []
-        if {source.lower(), target.lower()} <= set(names):
-            columns = names.index(source.lower()), names.index(target.lower())
-        elif len(row) > max(columns):
-            yield f"{name}:{line}", row[columns[0]], row[columns[1]]
+        row = fields_of(text, layout.quoted)
+        if row and skip:
+            skip = False
+        elif row and len(row) > max(layout.columns):
+            yield f"{name}:{line}", *(row[column] for column in layout.columns)
         else:
             yield f"{name}:{line}", None, None
-
-
-def _columns(source: str, target: str) -> tuple[int, int]:
-    """Of a table without a header: English is first, as in Tatoeba's; else the source is."""
-    return (1, 0) if target.lower() in _ENGLISH and source.lower() not in _ENGLISH else (0, 1)
