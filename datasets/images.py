@@ -1,9 +1,9 @@
 """Image files to pixels, with core TensorFlow operations only, and what is wrong with a file.
 
 JPEG and PNG are read, told apart by their first bytes: grey, colour, CMYK and YCCK JPEG, baseline
-or progressive, turned upright as their EXIF orientation says; grey, colour and palette PNG of 1 to
-16 bits, interlaced or not, with transparency laid over white. An image of too many pixels is
-refused from its header, before a pixel is decoded.
+or progressive; grey, colour and palette PNG of 1 to 16 bits, interlaced or not, with transparency
+laid over white. Both are turned upright as their EXIF orientation says. An image of too many pixels
+is refused from its header, before a pixel is decoded.
 """
 
 import tensorflow as tf
@@ -68,8 +68,8 @@ def decode_stored(image_bytes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     with _after(known):
         return tf.cond(
             is_png,
-            lambda: (_decode_png(image_bytes), tf.constant(1)),
-            lambda: (_decode_jpeg(image_bytes), _exif_orientation(image_bytes)),
+            lambda: (_decode_png(image_bytes), _png_orientation(image_bytes)),
+            lambda: (_decode_jpeg(image_bytes), _jpeg_orientation(image_bytes)),
         )
 
 
@@ -118,30 +118,51 @@ def _over_white(rgba) -> tf.Tensor:
     return 255 - tf.cast((ink + 127) // 255, tf.uint8)
 
 
-def _exif_orientation(image_bytes) -> tf.Tensor:
+def _jpeg_orientation(image_bytes) -> tf.Tensor:
     """The orientation that a JPEG's EXIF segment states, `<int32>[]` in 1..8; 1 where it has none.
 
-    The segment is `FF E1`, its length in two bytes, `Exif 00 00`, then TIFF: the byte order `II` or
-    `MM`, 42, the offset of the first directory. A directory is the number of its entries, then for
-    each of them 12 bytes: tag, type, count, value.
+    The segment is `FF E1`, its length in two bytes, `Exif 00 00`, then TIFF.
     """
     head = tf.strings.substr(image_bytes, 0, _EXIF_REACH)
     before = tf.strings.length(tf.strings.split(head, "Exif\0\0", maxsplit=1)[0])
     segment = tf.strings.substr(image_bytes, tf.maximum(before - 4, 0), 2 + 2**16)
-    return tf.cond(
-        _starts_with(segment, b"\xff\xe1"),
-        lambda: _orientation_in_segment(tf.cast(tf.io.decode_raw(segment, tf.uint8), tf.int64)),
-        lambda: tf.constant(1),
-    )
+
+    def orientation():
+        digits = _digits(segment)
+        return _orientation_in_tiff(digits[10 : 2 + _number(digits[2:4], big_endian=True)])
+
+    return tf.cond(_starts_with(segment, b"\xff\xe1"), orientation, lambda: tf.constant(1))
 
 
-def _orientation_in_segment(head) -> tf.Tensor:
-    """`head` is `<int64>[bytes]` from `FF E1` on; nothing behind the segment's end is read."""
-    segment = head[10 : 2 + _number(head[2:4], big_endian=True)]
-    big_endian = tf.reduce_all(segment[:2] == ord("M"))
-    directory = _number(segment[4:8], big_endian)
-    count = _number(segment[directory : directory + 2], big_endian)
-    entries = segment[directory + 2 : directory + 2 + 12 * count]
+def _png_orientation(image_bytes) -> tf.Tensor:
+    """The same of a PNG's chunk `eXIf`, which holds TIFF alone; its length stands before it.
+
+    The chunk may stand behind the pixels.
+    """
+    parts = tf.strings.split(image_bytes, "eXIf", maxsplit=1)
+    before = tf.strings.length(parts[0])
+
+    def orientation():
+        length = _number(_digits(tf.strings.substr(image_bytes, before - 4, 4)), big_endian=True)
+        return _orientation_in_tiff(_digits(parts[1])[: tf.minimum(length, 2**16)])
+
+    return tf.cond(tf.size(parts) > 1, orientation, lambda: tf.constant(1))
+
+
+def _digits(text) -> tf.Tensor:
+    return tf.cast(tf.io.decode_raw(text, tf.uint8), tf.int64)
+
+
+def _orientation_in_tiff(tiff) -> tf.Tensor:
+    """The orientation in TIFF's first directory; nothing behind the end of `tiff` is read.
+
+    `<int64>[bytes]`: the byte order `II` or `MM`, 42, the offset of the directory; that is the
+    number of its entries, then for each of them 12 bytes: tag, type, count, value.
+    """
+    big_endian = tf.reduce_all(tiff[:2] == ord("M"))
+    directory = _number(tiff[4:8], big_endian)
+    count = _number(tiff[directory : directory + 2], big_endian)
+    entries = tiff[directory + 2 : directory + 2 + 12 * count]
     entries = tf.reshape(entries[: tf.size(entries) // 12 * 12], [-1, 12])
     is_orientation = (
         (_number(entries[:, :2], big_endian) == 0x0112)

@@ -2,8 +2,9 @@
 
 The captions file is captions.txt, .tsv or .csv (or the folder's only text file), packed (.gz, .xz,
 .zip) or not, UTF-8 or with a byte-order mark, a caption a line: `name<TAB>caption`,
-`name#i<TAB>caption` or `name,caption`, with or without a header that names the columns. `name` is a
-path below the folder, or a bare file name that occurs once in it.
+`name#i<TAB>caption` or `name,caption` (or with `|` or `;`, as Flickr30k's table), with or without a
+header that names the columns. `name` is a path below the folder, in which `\\` is a slash, too, or
+a bare file name that occurs once in it.
 """
 
 import csv
@@ -12,10 +13,8 @@ import io
 import os
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path, PureWindowsPath
-
-from PIL import Image, ImageOps
 
 from datasets.captioning.faults import (
     AMBIGUOUS,
@@ -25,12 +24,14 @@ from datasets.captioning.faults import (
     clean_captions,
 )
 from datasets.faults import Faults
-from datasets.files import ESCAPE, check_place, find_files, find_splits, open_text, read_small
-from datasets.images import MAX_PIXELS
+from datasets.files import ESCAPE, check_place, find_files, find_splits, open_text
+from datasets.image_files import ENDINGS, read_image
+from datasets.tabs import fields_of, is_quoted
 
 _TEXT = (".txt", ".tsv", ".csv")
-_IMAGES = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff")
-_LARGEST = 256 * 2**20  # bytes of a file
+_DELIMITERS = (",", "|", ";")
+_SAMPLE = 2**16  # letters from which the delimiter is found
+_NAME = re.compile(rf"({'|'.join(map(re.escape, ENDINGS))})\"?(#\d+)?\s*$", re.IGNORECASE)
 _NAME_COLUMNS = ("image", "name", "filename", "file", "file_name", "image_name", "image_id", "path")
 _CAPTION_COLUMNS = ("caption", "captions", "text", "description", "sentence", "comment")
 
@@ -80,7 +81,7 @@ def examples(
     return checked_examples(
         names,
         captions,
-        lambda name: _read(files[name]),
+        lambda name: read_image(files[name]),
         faults,
         where=f"{root}, split `{split}`",
         lines=lines,
@@ -130,45 +131,66 @@ def captions_file(root: Path) -> Path:
 def read_pairs(path: Path) -> list[tuple[str, str]]:
     """`(name, caption)` of every line; bytes that are not UTF-8 become surrogates.
 
-    A tab in the first line makes it tab-separated, without quoting; else it is CSV, where a caption
-    with a comma is quoted or, being the last column, may go without. A `#i` after a name is cut.
+    A tab in the first line makes it tab-separated; else commas, `|` or `;` stand between the
+    fields, whichever puts names of images into the first. A caption that holds the delimiter is
+    quoted or, being the last column, may go without. A `#i` after a name, and a number between name
+    and caption, are cut.
 
     Raises:
-      ValueError: a packed file that is damaged, or a quotation mark in a CSV that is never closed.
+      ValueError: a damaged packed file; a quotation mark in a CSV that is never closed; some
+        fields of a tab-separated file quoted and some not; more than one delimiter fits.
     """
     with open_text(path, errors=ESCAPE, newline="") as file:
         text = file.read()
-    if "\t" in text.lstrip().partition("\n")[0]:
-        separator, rows = " ", [line.split("\t") for line in re.split(r"\r\n|\r|\n", text)]
-    else:
-        separator, rows = ",", _csv_rows(path, text)
+    separator, rows = _rows(path, text)
     rows = [row for row in rows if any(field.strip() for field in row)]
-    columns, start = _columns(rows[0]) if rows else ((0, 1, True), 0)
+    columns, start = _columns(rows)
     name_at, caption_at, to_end = columns
     pairs = []
     for row in rows[start:]:
         name = row[name_at].strip() if name_at < len(row) else ""
         caption = separator.join(row[caption_at : None if to_end else caption_at + 1])
-        pairs.append((unicodedata.normalize("NFC", re.sub(r"#\d+$", "", name)), caption))
+        pairs.append((unicodedata.normalize("NFC", re.sub(r"#\d+$", "", name)), caption.strip()))
     return pairs
 
 
-def _csv_rows(path: Path, text: str) -> list[list[str]]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+def _rows(path: Path, text: str) -> tuple[str, list[list[str]]]:
+    """The delimiter (a space for a tab, which no caption holds) and the fields of each line."""
+    if "\t" in text.lstrip().partition("\n")[0]:
+        lines = re.split(r"\r\n|\r|\n", text)
+        quoted = is_quoted(lines, path)
+        return " ", [fields_of(line, quoted) or [line] for line in lines]
+    head = text[:_SAMPLE].splitlines()[:-1] or text.splitlines()
+    fitting = [mark for mark in _DELIMITERS if _names_first(head, mark)]
+    if len(fitting) > 1:
+        raise ValueError(
+            f"{path} must have one delimiter between name and caption: a tab, or one of "
+            f"{' '.join(_DELIMITERS)}. Got names of images before each of {' '.join(fitting)}."
+        )
+    delimiter = fitting[0] if fitting else ","
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        return list(reader)
+        return delimiter, list(reader)
     except csv.Error as error:  # an open quotation mark would swallow all the lines after it
         raise ValueError(f"{path}, line {reader.line_num}: not proper CSV: {error}.") from error
 
 
-def _columns(first: list[str]) -> tuple[tuple[int, int, bool], int]:
+def _names_first(lines: Sequence[str], delimiter: str) -> bool:
+    """Whether most lines have an image's name before the first delimiter."""
+    firsts = [line.partition(delimiter) for line in lines]
+    names = sum(bool(mark and _NAME.search(name)) for name, mark, _ in firsts)
+    return 2 * names > len(lines)
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> tuple[tuple[int, int, bool], int]:
     """(column of the name, of the caption, whether that runs to the line's end), rows of header."""
-    header = [field.strip().lower() for field in first]
+    header = [field.strip().lower() for field in rows[0]] if rows else []
     names = [i for i, field in enumerate(header) if field in _NAME_COLUMNS]
     captions = [i for i, field in enumerate(header) if field in _CAPTION_COLUMNS]
-    if not names or not captions:
-        return (0, 1, True), 0
-    return (names[0], captions[0], captions[0] == len(header) - 1), 1
+    if names and captions:
+        return (names[0], captions[0], captions[0] == len(header) - 1), 1
+    counted = bool(rows) and all(len(row) > 2 and row[1].strip().isdigit() for row in rows)
+    return (0, 2 if counted else 1, True), 0
 
 
 def _image_files(root: Path) -> dict[str, Path]:
@@ -178,7 +200,7 @@ def _image_files(root: Path) -> dict[str, Path]:
         subfolders[:] = [name for name in subfolders if not name.startswith((".", "__MACOSX"))]
         for name in names:
             path = Path(folder) / name
-            if path.suffix.lower() in _IMAGES and not name.startswith("."):
+            if path.suffix.lower() in ENDINGS and not name.startswith("."):
                 files[unicodedata.normalize("NFC", path.relative_to(root).as_posix())] = path
     return dict(sorted(files.items()))
 
@@ -196,6 +218,8 @@ def _resolver(root: Path, files: dict[str, Path]) -> Callable[[str], tuple[str, 
     def resolve(name: str) -> tuple[str, str]:
         if leads_out(name):
             return name, UNSAFE
+        if name not in files:  # of Windows
+            name = name.replace("\\", "/")
         name = name.removeprefix("./")
         if name not in files and os.path.isfile(root / name):
             files[name] = root / name
@@ -242,26 +266,3 @@ def _listed(
                     f"{lists[split_by_name[name]].name} of {root}."
                 )
     return dict.fromkeys(name for name, other in split_by_name.items() if other == split)
-
-
-def _read(path: Path) -> bytes:
-    """The file's bytes if JPEG or PNG by content, else the image as PNG."""
-    raw = read_small(path, _LARGEST)
-    return raw if raw.startswith((b"\xff\xd8", b"\x89PNG")) else _as_png(raw)
-
-
-def _as_png(raw: bytes) -> bytes:
-    """GIF, WebP, BMP or TIFF as PNG: the first frame, turned as its EXIF says."""
-    try:
-        # Only these: others among Pillow's readers start programs of their own (EPS).
-        image = Image.open(io.BytesIO(raw), formats=("GIF", "WEBP", "BMP", "TIFF"))
-        if image.width * image.height > MAX_PIXELS:
-            raise ValueError(f"{image.width} x {image.height} is more than {MAX_PIXELS:,} pixels")
-        image = ImageOps.exif_transpose(image)
-        if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA"):
-            image = image.convert("RGB")
-        file = io.BytesIO()
-        image.save(file, "PNG")
-        return file.getvalue()
-    except Exception as error:  # on a broken file Pillow raises nearly anything
-        raise ValueError(f"not an image that can be read: {error}") from error

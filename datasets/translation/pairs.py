@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from datasets.files import SPLIT_NAMES, check_place, find_files, plain_name, read_lines, stamps
+from datasets.tabs import fields_of
 from datasets.translation.cleaning import RawPair, tidy
-from datasets.translation.tables import check_aligned, fields_of, find_layout, stem
+from datasets.translation.tables import check_aligned, find_layout, stem
 
 SHARES = {"dev": 5, "test": 5}  # percent of the sources, where a split has no files of its own
 _TABLES = (".tsv", ".txt")

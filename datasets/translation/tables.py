@@ -4,7 +4,6 @@ Tatoeba's exports (id, sentence, id, translation) and ManyThings' (with a licenc
 that Excel or pandas wrote, with or without a header. What can be read in two ways is an error.
 """
 
-import csv
 import functools
 import itertools
 import logging
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from datasets.files import plain_name, read_lines, stamps
+from datasets.tabs import fields_of, is_quoted
 from datasets.translation.languages import code_of, language_of
 
 _LOG = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ def find_layout(table: Path, source: str, target: str) -> Layout:
 @functools.lru_cache(maxsize=8)
 def _new_layout(table: Path, source: str, target: str, state: tuple) -> Layout:
     lines = list(itertools.islice(read_lines(table), HEAD))
-    quoted = _is_quoted(lines, table)
+    quoted = is_quoted(lines, table)
     rows = [row for row in (fields_of(line, quoted) for line in lines) if row]
     header = bool(rows) and _is_header(rows[0], source, target)
     names, rows = (rows[0], rows[1:]) if header else ([], rows)
@@ -129,41 +129,9 @@ def check_aligned(files: tuple[Path, Path], source: str, target: str, state: tup
         )
 
 
-def fields_of(line: str, quoted: bool) -> list[str] | None:
-    """The fields of a line; None where it is not in the quoting."""
-    if not quoted:
-        return line.split("\t")
-    try:
-        return next(csv.reader([line], delimiter="\t", strict=True), [])
-    except csv.Error:
-        return None
-
-
 def stem(table: Path) -> str:
     """The table's name without endings, for the pairs' ids."""
     return plain_name(table).rpartition(".")[0]
-
-
-def _is_quoted(lines: Sequence[str], table: Path) -> bool:
-    """Whether a program quoted the fields: it then doubles each quotation mark inside.
-
-    A field that begins with a quotation mark is quoted only if it was written by such a program;
-    else it begins and ends with the sentence's own.
-    """
-    fields = [field.strip() for line in lines for field in line.split("\t")]
-    opening = [field for field in fields if field.startswith('"')]
-    if opening and len(opening) == len(fields):
-        return all(re.fullmatch(r'"(?:[^"]|"")*"', field) for field in opening)
-    doubled = [field for field in opening if re.fullmatch(r'"[^"]*""(?:[^"]|"")*"', field)]
-    if not doubled:
-        return False
-    if len(doubled) < len(opening):
-        other = next(field for field in opening if field not in set(doubled))
-        raise ValueError(
-            f"{table} must be quoted in all fields that begin with a quotation mark, or in none. "
-            f"Got {doubled[0][:80]}, which is, and {other[:80]}, which is not."
-        )
-    return True
 
 
 def _is_header(row: Sequence[str], source: str, target: str) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from datasets.captioning import demo
+from datasets.image_files import read_image
 from pipelines import runs, training
 from pipelines.captioning import data, signatures
 from pipelines.captioning.card import model_card
@@ -122,12 +123,18 @@ def predict(model, flags: Predict) -> Iterable[str]:
 
 
 def _lines(model, files: Sequence[Path]) -> Iterable[str]:
-    images = tf.constant([file.read_bytes() for file in files])
-    answer = model.signatures["serving_default"](image_bytes=images)
+    images, faults = [], []
+    for file in files:
+        try:
+            image, fault = read_image(file), "not an image that can be read"
+        except ValueError as error:
+            image, fault = b"", str(error)
+        images.append(image)
+        faults.append(fault)
+    answer = model.signatures["serving_default"](image_bytes=tf.constant(images))
     captions, scores = answer["caption"].numpy(), answer["score"].numpy()
-    for file, caption, score in zip(files, captions, scores, strict=True):
-        text = caption.decode() if score > 0 else "(not a JPEG or PNG image that can be read)"
-        yield f"{file}\t{text}"
+    for file, caption, score, fault in zip(files, captions, scores, faults, strict=True):
+        yield f"{file}\t{caption.decode() if score > 0 else f'({fault})'}"
 
 
 PIPELINE = Pipeline(

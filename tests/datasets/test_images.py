@@ -174,6 +174,14 @@ def test_exif_orientation(orientation, order):
     np.testing.assert_allclose(square[0], expected, atol=1)
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_of_png(orientation):
+    turned = Image.Exif()
+    turned[0x0112] = orientation
+    data = encoded(scene(), "PNG", exif=turned)
+    assert largest_difference(decode_image(tf.constant(data)), as_pillow_reads(data)) == 0
+
+
 def test_exif_behind_another_segment():
     data = jpeg_with(exif(6, ">", name_first=False))
     comment = b"\xff\xfe" + struct.pack(">H", 5002) + b"x" * 5000

@@ -73,7 +73,8 @@ class RecurrentLayer(keras.layers.RNN):
     activation without a known slope.
 
     Masks mean what they mean in Keras: a masked step leaves the states as they are, and repeats the
-    output before it (zero, if there was none), or gives zero with `zero_output_for_mask=True`. (On
+    output before it (zero, if there was none), or gives zero with `zero_output_for_mask=True`; and
+    whatever x it holds, NaN too, has no part in any gradient. (On
     JAX alone, Keras' generic loop repeats the initial state where there was no output before.)
 
     Args:
@@ -139,6 +140,10 @@ class RecurrentLayer(keras.layers.RNN):
     def inner_loop(self, sequences, initial_state, mask, training=False):
         """Keras' hook: `(last output, outputs, last states)` of a batch of sequences."""
         mask = mask[0] if isinstance(mask, (list, tuple)) else mask
+        if mask is not None:
+            # 0 · NaN is NaN: a masked step would reach the gradient of W by the x that it holds.
+            seen = ops.cast(mask, "bool")[..., None]
+            sequences = ops.where(seen, sequences, ops.zeros_like(sequences))
         if not self.fast or self.unroll or not self.cell.can_unfold:
             return super().inner_loop(sequences, initial_state, mask, training=training)
 

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from datasets.captioning import folder, load
-from datasets.images import check_image
+from datasets.image_files import read_image
+from datasets.images import check_image, decode_image
 
 
 def image(kind: str = "JPEG", size=(20, 14), colour=(200, 60, 30), **options) -> bytes:
@@ -56,6 +58,16 @@ IMAGES = {"a.jpg": image(), "sub/b.png": image("PNG")}
             "captions.csv",
             '\ufeffname,text\r\na.jpg,"One, two."\r\na.jpg,Again.\r\nb.png,A bee.\r\n',
         ),
+        # Flickr30k's table, and Excel's two.
+        (
+            "results.csv",
+            "image_name| comment_number| comment\n"
+            "a.jpg| 0| One, two.\na.jpg| 1| Again.\nb.png| 0| A bee.\n",
+        ),
+        ("captions.csv", "a.jpg| 0| One, two.\na.jpg| 1| Again.\nb.png| 0| A bee.\n"),
+        ("captions.csv", "name;caption\na.jpg;One, two.\na.jpg;Again.\nb.png;A bee.\n"),
+        ("captions.csv", "a.jpg;One, two.\na.jpg;Again.\nsub\\b.png;A bee.\n"),
+        ("captions.tsv", "a.jpg\tOne, two.\na.jpg\tAgain.\nsub\\b.png\tA bee.\n"),
         ("captions.txt", "\n\na.jpg\t One, two. \r\n\r\n./a.jpg\tAgain.\r\nb.png\tA bee."),
     ],
 )
@@ -69,6 +81,20 @@ def test_quotes_and_line_breaks_inside_a_csv_caption(tmp_path):
     write(tmp_path, {**IMAGES, **ALL_TRAIN})
     write(tmp_path, {"captions.csv": 'a.jpg,"She said ""hi"",\nthen left."\nb.png,A bee.\n'})
     assert found(tmp_path)["a.jpg"] == ['She said "hi",\nthen left.']
+
+
+def test_quotes_of_a_tab_separated_file(tmp_path):
+    write(tmp_path, {**IMAGES, **ALL_TRAIN})
+    write(tmp_path, {"captions.tsv": 'a.jpg\t"She said ""hi""."\nb.png\tA bee.\n'})
+    assert found(tmp_path)["a.jpg"] == ['She said "hi".']
+    write(tmp_path, {"captions.tsv": 'a.jpg\t"Hi!" she said.\nb.png\tA bee.\n'})
+    assert found(tmp_path)["a.jpg"] == ['"Hi!" she said.']
+
+
+def test_two_delimiters_that_fit_are_an_error(tmp_path):
+    write(tmp_path, {**IMAGES, **ALL_TRAIN, "captions.csv": "a.jpg,a.jpg|One\nb.png,b.png|Two\n"})
+    with pytest.raises(ValueError, match="must have one delimiter between name and caption"):
+        found(tmp_path)
 
 
 def test_a_quotation_mark_that_is_never_closed_is_an_error(tmp_path):
@@ -250,6 +276,23 @@ def test_a_cmyk_tiff_and_a_turned_one(tmp_path):
     red, turned = (Image.open(io.BytesIO(image_bytes)) for _, image_bytes, _ in generate())
     assert red.convert("RGB").getpixel((0, 0)) == (255, 0, 0)
     assert turned.size == (14, 20)
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "PNG"])
+def test_16_bits_of_grey_are_scaled(tmp_path, kind):
+    ramp = np.linspace(0, 65535, 20 * 14).astype(np.uint16).reshape(14, 20)
+    file = io.BytesIO()
+    Image.fromarray(ramp).save(file, kind)
+    write(tmp_path, {"a.tif": file.getvalue()})
+    pixels = decode_image(tf.constant(read_image(tmp_path / "a.tif"))).numpy()
+    assert np.abs(pixels - (ramp[..., None] >> 8).astype(int)).max() <= 1
+
+
+@pytest.mark.parametrize(("mode", "dtype"), [("I", np.int32), ("F", np.float32)])
+def test_pixels_of_unknown_range_are_refused(tmp_path, mode, dtype):
+    Image.fromarray(np.ones((14, 20), dtype)).save(tmp_path / "a.tif")
+    with pytest.raises(ValueError, match=f"without a known range .mode {mode}."):
+        read_image(tmp_path / "a.tif")
 
 
 def bomb_png(side: int) -> bytes:

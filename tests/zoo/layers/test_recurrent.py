@@ -129,6 +129,26 @@ def test_row_that_is_all_padding_stays_finite(layer_checks, x, layer_class):
     assert all(np.isfinite(gradient).all() for gradient in found)
 
 
+@pytest.mark.parametrize("fast", [True, False], ids=["fast", "generic"])
+@pytest.mark.parametrize("held", [np.nan, np.inf])
+@both_layers
+def test_what_a_masked_step_holds_reaches_no_gradient(x, layer_class, held, fast):
+    layer = layer_class(UNITS, use_bias=True, fast=fast)
+
+    def gradients(x):
+        x = tf.constant(x)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            total = tf.reduce_sum(layer(x, mask=tf.constant(PADDED), training=True))
+        return tape.gradient(total, [x, *(weight.value for weight in layer.trainable_weights)])
+
+    layer.build(x.shape)
+    expected = gradients(np.where(PADDED[..., None], x, 0))
+    spoilt = gradients(np.where(PADDED[..., None], x, held).astype("float32"))
+    assert all(np.isfinite(gradient).all() for gradient in spoilt)
+    close(expected, spoilt, 0)
+
+
 @both_layers
 def test_masked_steps_give_zero_if_asked(x, layer_class):
     layer = layer_class(UNITS, return_sequences=True, zero_output_for_mask=True)
