@@ -1,6 +1,7 @@
 """The flags that all tasks share, their help texts, and what a single flag may be."""
 
 import inspect
+import re
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,14 +29,21 @@ Seed = Annotated[int, Bound(lambda value: 0 <= value < 2**31, "from 0 to 2147483
 Cell = Literal["lstm", "lstm_tanh", "simple_rnn"]
 
 
+NOT_UTF8 = re.compile(r"[\ud800-\udfff]")  # what stands for a byte of a name that is not UTF-8
+
+
 def check_bounds(flags: Any) -> None:
     """Compares every flag with the bound of its type; None, where a flag may be that, is free.
+
+    The names of folders and files must be UTF-8: TensorFlow and JSON know no others.
 
     Raises:
         ValueError: names the flag, the rule and the value.
     """
     for name, kind in typing.get_type_hints(type(flags), include_extras=True).items():
         value = getattr(flags, name)
+        if isinstance(value, Path) and NOT_UTF8.search(str(value)):
+            raise ValueError(f"`{name}` must be UTF-8. Got {str(value)!r}.")
         for bound in _bounds(kind):
             if value is not None and not bound.holds(value):
                 raise ValueError(f"`{name}` must be {bound.rule}. Got {value}.")

@@ -244,9 +244,11 @@ def kept(run: Path, name: str) -> Any:
     if path.exists():
         return read_json(path)
     try:
-        with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
+        with open(path.with_suffix(".npz"), "rb") as file:  # which NumPy leaves open after an error
+            arrays = np.load(file, allow_pickle=False)
             return dict(arrays)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    # Of what is altered the zip file's reader may say that it needs a password, or a later version.
+    except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(
             f"{path.with_suffix('')} must be as the run wrote it. It cannot be read: {error}."
         ) from error

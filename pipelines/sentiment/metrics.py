@@ -76,12 +76,15 @@ def auc(scores: np.ndarray, truths: np.ndarray) -> float:
     return float(np.trapezoid(true_positives, false_positives))
 
 
+COLDEST, HOTTEST = 1 / 20, 20.0  # temperatures that are looked for
+
+
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     """T > 0 of softmax(logits / T) with the least mean -log p of the true labels (Guo et al. 2017).
 
     The target is (n + 1)/(n + 2) for the true label of n texts, not 1 (Platt 1999): where all
     answers are right, the most confident T would be the best one otherwise. The loss is convex in
-    1/T: a golden-section search finds its minimum, T within 0.05 to 20.
+    1/T: a golden-section search finds its minimum, T from `COLDEST` to `HOTTEST`.
     """
     count, classes = logits.shape
     targets = np.full(logits.shape, 1 / (count + 2) / (classes - 1))
@@ -90,7 +93,7 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     def cost(log_inverse):
         return -(targets * log_softmax(logits * np.exp(log_inverse))).sum(axis=1).mean()
 
-    low, high, golden = -np.log(20.0), np.log(20.0), (5**0.5 - 1) / 2
+    low, high, golden = -np.log(HOTTEST), -np.log(COLDEST), (5**0.5 - 1) / 2
     for _ in range(60):
         left, right = high - golden * (high - low), low + golden * (high - low)
         low, high = (low, right) if cost(left) <= cost(right) else (left, high)

@@ -131,6 +131,13 @@ def fit_temperature(model: SentimentClassifier, run: Path) -> float:
     columns = {"tokens": Column(dev["words"], dev["offsets"]), "label": Column(dev["labels"], None)}
     temperature = metrics.fit_temperature(logits(model, Store(columns)), dev["labels"])
     print(f"Temperature, fitted on dev: {temperature:.3f}.", flush=True)
+    if not 1.01 * metrics.COLDEST < temperature < metrics.HOTTEST / 1.01:
+        print(
+            f"Warning: the temperature is at the bound of its search ({metrics.COLDEST:g} to "
+            f"{metrics.HOTTEST:g}), so probabilities are not calibrated: at {metrics.HOTTEST:g} "
+            "the answers on dev are no better than chance.",
+            flush=True,
+        )
     return temperature
 
 

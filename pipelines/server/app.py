@@ -3,6 +3,7 @@
 GET  /v1/models/NAME[/versions/N]              status
 GET  /v1/models/NAME[/versions/N]/metadata     signatures
 POST /v1/models/NAME[/versions/N]:predict      (and :classify, :regress)
+OPTIONS                                        of each
 """
 
 import asyncio
@@ -10,12 +11,14 @@ import contextlib
 import json
 import re
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
 from google.protobuf import json_format
+from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Router
@@ -25,6 +28,7 @@ from tensorflow_serving.apis import get_model_status_pb2
 from pipelines.server import requests
 from pipelines.server.engine import Engine
 from pipelines.server.errors import Code, RequestError, invalid
+from pipelines.server.flags import ServeFlags
 from pipelines.server.models import Models
 from pipelines.server.responses import encode, error_body
 from pipelines.server.servable import Servable
@@ -35,34 +39,58 @@ MODEL = (
 )
 LOOK = re.compile(MODEL + "(?P<metadata>/metadata)?")
 CALL = re.compile(MODEL + ":(?P<method>predict|classify|regress)")
-METHODS = "tensorflow/serving/"  # before predict, classify or regress
+PREFIX = "tensorflow/serving/"  # of predict, classify and regress
+METHODS = ("GET", "POST", "OPTIONS")
+ALLOW = {"Allow": ", ".join(METHODS)}
+# By status. The rest of a body that took too long may never come.
+HEADERS = {408: {"Connection": "close"}, 429: {"Retry-After": "1"}, 503: {"Retry-After": "1"}}
+BODIES = 64  # of the largest size, that may arrive at once
 SIGNATURES = "signature_def"  # the only field of a model's metadata
+HOST = re.compile(r"(?P<name>\[[^]]*\]|[^:]*)(:[0-9]+)?")
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
 def build(
     models: Models,
-    engine: Engine,
-    max_request_bytes: int,
+    engines: Mapping[str, Engine],
+    flags: ServeFlags,
+    loopback: bool = False,
     lifespan: Callable[[Any], contextlib.AbstractAsyncContextManager] | None = None,
 ) -> Router:
     """The application.
 
     Args:
         models: to serve.
-        engine: computes them.
-        max_request_bytes: of a body; a larger body is refused as soon as its size is known.
+        engines: compute them, by name.
+        flags: limits, and the pages elsewhere that may ask.
+        loopback: whether only this machine can connect, so that any other Host is a trick.
         lifespan: entered before the first request, left after the last.
     """
-    return Router(default=Endpoint(models, engine, max_request_bytes), lifespan=lifespan)
+    hosts = {*LOOPBACK, flags.host.lower()} if loopback else set()
+    endpoint = CORSMiddleware(
+        Endpoint(models, engines, flags, hosts),
+        allow_origins=flags.allow_origin,
+        allow_methods=METHODS,
+        allow_headers=["Content-Encoding"],
+    )
+    return Router(default=endpoint, lifespan=lifespan)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Endpoint:
-    """Answers every path and method; all errors are JSON."""
+    """Answers every path and method; all errors are JSON.
+
+    Attributes:
+        models, engines, flags: see `build`.
+        hosts: names of this server; of a server without, every name is.
+        arriving: bytes of bodies that are not whole yet.
+    """
 
     models: Models
-    engine: Engine
-    max_request_bytes: int
+    engines: Mapping[str, Engine]
+    flags: ServeFlags
+    hosts: Collection[str]
+    arriving: int = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -76,10 +104,11 @@ class Endpoint:
         except Exception:
             traceback.print_exc()
             status, body = 500, error_body("Internal error; the server's log has the details")
-        headers = {"Retry-After": "1"} if status in (429, 503) else {}
+        headers = ALLOW if request.method == "OPTIONS" else HEADERS.get(status)
         await Response(body, status, headers, "application/json")(scope, receive, send)
 
     async def _answer(self, request: Request) -> bytes:
+        self._check_sender(request.headers)
         path = request.scope["raw_path"].decode("latin-1").partition("?")[0]
         if not path.lower().startswith("/v1/"):
             raise RequestError(Code.NOT_FOUND, f"Not Found: {request.method} {path}")
@@ -88,9 +117,22 @@ class Endpoint:
         if request.method == "GET" and (match := LOOK.fullmatch(path)):
             look = self._metadata if match["metadata"] else self._status
             return look(*_target(match))
+        if request.method == "OPTIONS" and (CALL.fullmatch(path) or LOOK.fullmatch(path)):
+            return b"{}"
         if request.method == "GET" and path.lower() == "/v1/models":
             raise invalid("Missing model name in request.")
         raise invalid(f"Malformed request: {request.method} {path}")
+
+    def _check_sender(self, headers: Headers) -> None:
+        """Refuses what a page elsewhere makes a browser send, be it under a name of its own."""
+        host, origin = headers.get("host", ""), headers.get("origin")
+        match = HOST.fullmatch(host)
+        if self.hosts and not (match and match["name"].lower() in self.hosts):
+            message = f"Host must be one of {', '.join(sorted(self.hosts))}. Got {host!r}"
+            raise RequestError(Code.PERMISSION_DENIED, message)
+        if origin and not {origin, "*"} & {*self.flags.allow_origin, f"http://{host}"}:
+            message = f"Origin must be this server or one of `--allow-origin`. Got {origin!r}"
+            raise RequestError(Code.PERMISSION_DENIED, message)
 
     def _status(self, name: str, number: int | None) -> bytes:
         return _to_json(status_message(self.models, name, number))
@@ -102,26 +144,37 @@ class Endpoint:
         return json.dumps({"model_spec": spec, "metadata": {SIGNATURES: signatures}}).encode()
 
     async def _call(self, request: Request, method: str, name: str, number: int | None) -> bytes:
-        async with self.engine.admit():
-            with self.models.use(name, number) as version:
-                body = await self._body(request)
-                servable = version.servable
-                # Off the event loop: a request is read, and joins a batch, while others compute.
-                signature, rows, inputs = await asyncio.to_thread(_decode, servable, method, body)
-                outputs = await self.engine.predict(servable, signature, inputs)
-                return await asyncio.to_thread(encode, outputs, rows)
+        with self.models.use(name, number) as version:
+            engine, servable = self.engines[name], version.servable
+            body = await self._body(request)  # first: a slow sender takes no place
+            coding = request.headers.get("content-encoding", "").strip().lower()
+            async with engine.admit():
+                signature, rows, inputs = await engine.convert(
+                    _decode, servable, method, body, coding, self.flags
+                )
+                outputs = await engine.predict(servable, signature, inputs)
+                return await engine.convert(encode, outputs, rows)
 
     async def _body(self, request: Request) -> bytes:
         """The whole body; too large a body is refused before the rest of it is read."""
-        message = f"The body must be of at most {self.max_request_bytes} bytes"
-        too_large = RequestError(Code.INVALID_ARGUMENT, message, status=413)
-        if int(request.headers.get("content-length", 0)) > self.max_request_bytes:
-            raise too_large
+        most, seconds = self.flags.max_request_bytes, self.flags.timeout_seconds
+        if int(request.headers.get("content-length", 0)) > most:
+            raise requests.too_large(most)
         body = bytearray()
-        async for part in request.stream():
-            body += part
-            if len(body) > self.max_request_bytes:
-                raise too_large
+        try:
+            async with asyncio.timeout(seconds):
+                async for part in request.stream():
+                    body += part
+                    self.arriving += len(part)
+                    if len(body) > most:
+                        raise requests.too_large(most)
+                    if self.arriving > BODIES * most:
+                        raise RequestError(Code.UNAVAILABLE, "Too many bodies: try again later")
+        except TimeoutError:
+            message = f"The body took more than {seconds:g} s"
+            raise RequestError(Code.DEADLINE_EXCEEDED, message, status=408) from None
+        finally:
+            self.arriving -= len(body)
         return bytes(body)
 
 
@@ -151,24 +204,28 @@ def _target(match: re.Match) -> tuple[str, int | None]:
     return unquote(match["name"]), int(match["version"]) if match["version"] else None
 
 
-def _decode(servable: Servable, method: str, body: bytes) -> tuple[str, bool, dict]:
+def _decode(
+    servable: Servable, method: str, body: bytes, coding: str, flags: ServeFlags
+) -> tuple[str, bool, dict]:
     """The signature, whether the inputs came as rows, and the inputs of a predict request.
 
     Raises:
-        RequestError: the body is wrong, or the method is another: the server knows no more of
-            classify and regress.
+        RequestError: the body is wrong or asks for too much, or the method is another: the server
+            knows no more of classify and regress.
     """
-    document = requests.parse(body)
+    document = requests.parse(requests.unpack(body, coding, flags.max_request_bytes))
     name = requests.signature_name(document)
     signature = servable.signature(name)
     if method != "predict":
-        fits = signature.method == METHODS + method
+        fits = signature.method == PREFIX + method
         raise RequestError(
             Code.UNIMPLEMENTED if fits else Code.INVALID_ARGUMENT,
-            f"Expected signature method_name to be {METHODS}{method}. Was: {signature.method}. "
+            f"Expected signature method_name to be {PREFIX}{method}. Was: {signature.method}. "
             "The server for development has predict alone.",
         )
-    return name, *requests.decode(document, signature.inputs)
+    rows, inputs = requests.decode(document, signature.inputs)
+    requests.check_work(inputs, flags.max_text_bytes)
+    return name, rows, inputs
 
 
 def _to_json(message) -> bytes:

@@ -93,11 +93,15 @@ class Batcher:
     Args:
         parameters: sizes and times.
         compute: runs a function in a thread.
+        seconds: that TensorFlow may compute for a batch.
     """
 
-    def __init__(self, parameters: BatchingParameters, compute: Callable[..., Awaitable]):
+    def __init__(
+        self, parameters: BatchingParameters, compute: Callable[..., Awaitable], seconds: float
+    ):
         self._parameters = parameters
         self._compute = compute
+        self._seconds = seconds
         self._threads = asyncio.Semaphore(parameters.num_batch_threads)
         self._open: dict[tuple, _Batch] = {}
         self._waiting = 0
@@ -127,7 +131,7 @@ class Batcher:
         finally:
             del batch.requests[waiting]  # a request whose time is over leaves its batch
         if answers is None:
-            return await self._compute(servable.run, name, inputs)
+            return await self._compute(servable.run, name, inputs, self._seconds)
         return answers[waiting]
 
     def _begin(self, key: tuple) -> None:
@@ -150,7 +154,7 @@ class Batcher:
             servable, name, *_ = key
             requests = dict(batch.requests)
             try:
-                return await self._compute(_together, servable, name, requests)
+                return await self._compute(_together, servable, name, requests, self._seconds)
             except Exception:  # of one request or another: each asks alone, and has its own error
                 if len(requests) < 2:
                     raise
@@ -161,13 +165,16 @@ def _rows(inputs: Inputs) -> int:
     return len(next(iter(inputs.values())))
 
 
-def _together(servable: Servable, name: str, requests: Mapping[asyncio.Task, Inputs]) -> dict:
+def _together(
+    servable: Servable, name: str, requests: Mapping[asyncio.Task, Inputs], seconds: float
+) -> dict:
     """One call for all requests; its answer, cut into theirs."""
     if len(requests) < 2:
-        return {task: servable.run(name, inputs) for task, inputs in requests.items()}
+        return {task: servable.run(name, inputs, seconds) for task, inputs in requests.items()}
     parts = list(requests.values())
     ends = np.cumsum([_rows(part) for part in parts])
-    outputs = servable.run(name, {k: np.concatenate([part[k] for part in parts]) for k in parts[0]})
+    joined = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+    outputs = servable.run(name, joined, seconds)
     for key, value in outputs.items():
         if len(value) != ends[-1]:
             raise invalid(f"Batched output tensor {key} has {len(value)} rows, not {ends[-1]}")

@@ -1,4 +1,4 @@
-"""Computing in a bounded number of threads, for a bounded number of requests that wait."""
+"""Computing for one model: in a bounded number of threads, for a bounded number of requests."""
 
 import asyncio
 import contextlib
@@ -12,13 +12,41 @@ from pipelines.server.errors import Code, RequestError
 from pipelines.server.servable import Servable
 
 
+class Threads:
+    """A bounded number of threads, and the calls that wait for one."""
+
+    def __init__(self, number: int, name: str):
+        self._free = asyncio.Semaphore(number)
+        self._pool = ThreadPoolExecutor(number, name)
+
+    async def call(self, function: Callable, *arguments):
+        """Calls a function in a thread as soon as a thread is free.
+
+        A function cannot be stopped from outside, so the thread of a request whose time is over
+        stays taken until the function ends. The next requests wait here and not in the pool, which
+        would go on holding their inputs when their time, too, is over.
+        """
+        await self._free.acquire()
+        loop = asyncio.get_running_loop()
+        future = loop.run_in_executor(self._pool, function, *arguments)
+        future.add_done_callback(lambda _: self._free.release())
+        return await asyncio.shield(future)
+
+    def close(self) -> None:
+        """Ends the threads that wait."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
 class Engine:
-    """Where requests wait and are computed; TensorFlow never runs on the event loop.
+    """Where the requests of one model wait and are computed; never on the event loop.
+
+    Each model has its own engine: no model takes the threads or the places of another.
 
     Args:
         threads: requests, or batches of them, that are computed at once.
         max_waiting: further requests that may be inside; all others are refused at once.
-        timeout: seconds that a request may take, reading and waiting included; an attribute, too.
+        timeout: seconds that a request may take, waiting included, and that TensorFlow may compute
+            before it is stopped; an attribute, too.
         batching: how to batch; None does not.
     """
 
@@ -32,9 +60,9 @@ class Engine:
         self._most = threads + max_waiting
         self._inside = 0
         self.timeout = timeout
-        self._free = asyncio.Semaphore(threads)
-        self._pool = ThreadPoolExecutor(threads, "tensorflow")
-        self._batcher = Batcher(batching, self._compute) if batching else None
+        self._tensorflow = Threads(threads, "tensorflow")
+        self._python = Threads(threads, "python")
+        self._batcher = Batcher(batching, self._tensorflow.call, timeout) if batching else None
 
     @contextlib.asynccontextmanager
     async def admit(self) -> AsyncIterator[None]:
@@ -58,6 +86,10 @@ class Engine:
         finally:
             self._inside -= 1
 
+    async def convert(self, function: Callable, *arguments):
+        """Calls a function of Python, such as one that reads JSON, beside those of TensorFlow."""
+        return await self._python.call(function, *arguments)
+
     async def predict(
         self, servable: Servable, name: str, inputs: Mapping[str, np.ndarray]
     ) -> Mapping[str, np.ndarray]:
@@ -68,21 +100,9 @@ class Engine:
         """
         if self._batcher is not None and servable.signatures[name].batchable:
             return await self._batcher.predict(servable, name, inputs)
-        return await self._compute(servable.run, name, inputs)
+        return await self._tensorflow.call(servable.run, name, inputs, self.timeout)
 
     def close(self) -> None:
         """Ends the threads that wait."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-
-    async def _compute(self, function: Callable, *arguments):
-        """Calls a function in a thread as soon as a thread is free.
-
-        TensorFlow cannot be stopped in its work, so the thread of a request whose time is over
-        stays taken until the work is done. The next requests wait here and not in the pool, which
-        would go on holding their inputs when their time, too, is over.
-        """
-        await self._free.acquire()
-        loop = asyncio.get_running_loop()
-        future = loop.run_in_executor(self._pool, function, *arguments)
-        future.add_done_callback(lambda _: self._free.release())
-        return await asyncio.shield(future)
+        self._tensorflow.close()
+        self._python.close()

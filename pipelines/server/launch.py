@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import ipaddress
 import os
 import shutil
 import signal
@@ -16,7 +17,6 @@ from pipelines.server import folders
 from pipelines.server.flags import ServeFlags
 
 SERVER = "tensorflow_model_server"
-THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 GRPC_PORT = 8500  # TF Serving's default
 BACKLOG = 2048  # connections that the system holds until the server takes them
 
@@ -26,7 +26,7 @@ def serve(flags: ServeFlags) -> None:
 
     Raises:
         ValueError: a flag is out of its range, or there is nothing to serve.
-        OSError: the port is taken.
+        OSError: no interface has the host's address, or the port is taken.
     """
     check_bounds(flags)
     if flags.port == flags.grpc_port != 0:
@@ -35,7 +35,7 @@ def serve(flags: ServeFlags) -> None:
     binary = None if flags.development else shutil.which(SERVER)
     if not binary:
         run_development_server(flags, names)
-    elif flags.host in THIS_MACHINE:
+    elif is_loopback(resolve(flags.host, flags.port)[1][0]):
         print(
             f"{binary} listens on every interface and cannot be told otherwise: "
             "`--host 0.0.0.0` starts it."
@@ -110,6 +110,7 @@ def run_development_server(flags: ServeFlags, names: Sequence[str]) -> None:
     from pipelines.server import app, batching
     from pipelines.server.engine import Engine
     from pipelines.server.models import Models
+    from pipelines.server.protocol import Protocol
 
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     file = flags.batching_parameters
@@ -120,11 +121,13 @@ def run_development_server(flags: ServeFlags, names: Sequence[str]) -> None:
     models.poll()
     if not models.names():
         raise ValueError(f"`models` must load. None of {', '.join(names)} does: see above.")
-    engine = Engine(flags.threads, flags.max_waiting, flags.timeout_seconds, parameters)
-    lifespan = functools.partial(_lifespan, flags, models, engine, listener)
+    limits = flags.threads, flags.max_waiting, flags.timeout_seconds
+    engines = {name: Engine(*limits, parameters) for name in names}
+    lifespan = functools.partial(_lifespan, flags, models, engines, listener)
+    loopback = is_loopback(listener.getsockname()[0])
     config = uvicorn.Config(
-        app.build(models, engine, flags.max_request_bytes, lifespan),
-        http="h11",
+        app.build(models, engines, flags, loopback, lifespan),
+        http=functools.partial(Protocol, seconds=flags.timeout_seconds),
         loop="asyncio",
         ws="none",
         lifespan="on",
@@ -144,17 +147,17 @@ def run_development_server(flags: ServeFlags, names: Sequence[str]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _lifespan(flags: ServeFlags, models, engine, listener: socket.socket, _):
+async def _lifespan(flags: ServeFlags, models, engines, listener: socket.socket, _):
     """Opens before the first request, and closes after the last."""
     models.watch(flags.poll_seconds)
+    address, port = listener.getsockname()[:2]
     grpc = contextlib.nullcontext()
     if flags.grpc_port is not None:
         from pipelines.server import rpc
 
-        grpc = rpc.serving(models, engine, flags.host, flags.grpc_port, flags.max_request_bytes)
+        grpc = rpc.serving(models, engines, address, flags)
     async with grpc:
         listener.listen(BACKLOG)  # a reader of the next lines can connect
-        address, port = listener.getsockname()[:2]
         host = f"[{address}]" if ":" in address else address
         print(
             "This server is for development: use TF Serving for production.\n"
@@ -163,7 +166,8 @@ async def _lifespan(flags: ServeFlags, models, engine, listener: socket.socket, 
         )
         yield
     models.close()
-    engine.close()
+    for engine in engines.values():
+        engine.close()
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -172,11 +176,31 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         OSError: no interface has the address, or the port is taken.
     """
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    family, address = resolve(host, port)
+    listener = socket.socket(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((host, port))
-    except (OSError, UnicodeError) as error:
+        listener.bind(address)
+    except OSError as error:
         listener.close()
         raise OSError(f"Cannot listen on {host}, port {port}: {error}") from error
     return listener
+
+
+def resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple]:
+    """The family and the address of a host; of one that has both, the address of IPv4.
+
+    Raises:
+        OSError: the host has no address.
+    """
+    try:
+        known = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        raise OSError(f"Cannot listen on {host}, port {port}: {error}") from error
+    family, *_, address = min(known, key=lambda entry: entry[0] != socket.AF_INET)
+    return family, address
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an address is this machine's own, which no other can reach."""
+    return ipaddress.ip_address(address.partition("%")[0]).is_loopback

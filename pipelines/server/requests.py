@@ -11,6 +11,7 @@ https://www.tensorflow.org/tfx/serving/api_rest
 import base64
 import json
 import math
+import zlib
 from collections.abc import Mapping, Sequence
 from reprlib import repr as shown  # of any size and depth, for a message
 from typing import Any
@@ -19,6 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.server.errors import Code, RequestError, invalid
+from pipelines.server.responses import BYTES
 
 DEFAULT_SIGNATURE = "serving_default"
 Specs = Mapping[str, tf.TensorSpec]
@@ -26,29 +28,56 @@ Specs = Mapping[str, tf.TensorSpec]
 
 INTEGERS = (tf.int8, tf.int16, tf.int32, tf.int64, tf.uint8, tf.uint16, tf.uint32, tf.uint64)
 # A type of numbers -> the Python types that JSON has for it, with their lowest and highest values.
-# Integers stand for floats, as in TF Serving, while each has a float of its own.
+# Integers stand for floats, as in TF Serving, rounded to the nearest.
 NUMBERS = {
     tf.bool: {bool: (False, True)},
-    tf.float32: {
-        int: (1 - 2**24, 2**24 - 1),
-        float: (float(tf.float32.min), float(tf.float32.max)),
-    },
-    tf.float64: {
-        int: (1 - 2**53, 2**53 - 1),
-        float: (float(tf.float64.min), float(tf.float64.max)),
-    },
+    tf.float32: {kind: (float(tf.float32.min), float(tf.float32.max)) for kind in (int, float)},
+    tf.float64: {kind: (float(tf.float64.min), float(tf.float64.max)) for kind in (int, float)},
     **{kind: {int: (kind.min, kind.max)} for kind in INTEGERS},
 }
 
 
+# Of keys that come twice the first counts, as in TF Serving.
+JSON = json.JSONDecoder(object_pairs_hook=lambda pairs: dict(reversed(pairs)))
+
+
+def unpack(body: bytes, coding: str, most: int) -> bytes:
+    """A body as it was before its Content-Encoding.
+
+    Raises:
+        RequestError: the coding is unknown, the body is not of it, or has more than `most` bytes.
+    """
+    if coding in ("", "identity"):
+        return body
+    if coding not in ("gzip", "x-gzip", "deflate"):
+        message = f"Content-Encoding must be gzip, deflate or identity. Got {shown(coding)}"
+        raise RequestError(Code.INVALID_ARGUMENT, message, status=415)
+    unpacking = zlib.decompressobj(zlib.MAX_WBITS | 32)  # of either header
+    try:
+        unpacked = unpacking.decompress(body, most + 1)
+    except zlib.error as error:
+        raise invalid(f"The body is no {coding}: {error}") from None
+    if len(unpacked) > most:
+        raise too_large(most)
+    if not unpacking.eof or unpacking.unused_data:
+        raise invalid(f"The body must be one whole {coding}: its end is missing, or not the end")
+    return unpacked
+
+
+def too_large(most: int) -> RequestError:
+    """The error of a body above `most` bytes."""
+    message = f"The body must be of at most {most} bytes (`--max-request-bytes`)"
+    return RequestError(Code.INVALID_ARGUMENT, message, status=413)
+
+
 def parse(body: bytes) -> dict[str, Any]:
-    """The JSON object of a request.
+    """The JSON object of a request; as in TF Serving, what comes after it does not count.
 
     Raises:
         RequestError: the body is no JSON object.
     """
     try:
-        document = json.loads(body.decode("utf-8-sig"))
+        document, _ = JSON.raw_decode(body.decode("utf-8-sig").lstrip(" \t\r\n"))
     # Wrong JSON or UTF-8, a number of 4,301 digits; lists in lists in lists ...
     except (ValueError, RecursionError) as error:
         raise invalid(f"JSON Parse error: {error}") from None
@@ -124,6 +153,28 @@ def tensor(name: str, value: Any, spec: tf.TensorSpec) -> np.ndarray:
     check_shape(name, array.shape, spec)
     leaves = [_leaf(name, leaf, dtype) for leaf in array.flat]
     return np.array(leaves, dtype.as_numpy_dtype).reshape(array.shape)
+
+
+def check_work(inputs: Mapping[str, np.ndarray], most: int) -> None:
+    """Checks how much text a request brings, and asks for by an input `length`.
+
+    A recurrent model takes a step for each character of either. Inputs whose names end in `_bytes`
+    are no text.
+
+    Raises:
+        RequestError: the text has more than `most` bytes or characters.
+    """
+    texts = [array for name, array in inputs.items() if not name.endswith(BYTES)]
+    size = sum(len(text) for array in texts if array.dtype == object for text in array.flat)
+    rows = max((len(array) for array in inputs.values() if array.ndim), default=1)
+    length = inputs.get("length", np.array(0))
+    if length.ndim == 0 and length.dtype.kind == "i":
+        size += rows * int(length)
+    if size > most:
+        raise invalid(
+            "The texts of a request and the characters that it asks for (rows x length) must be at "
+            f"most {most} together (`--max-text-bytes`). Got {size}"
+        )
 
 
 def check_shape(name: str, shape: Sequence[int], spec: tf.TensorSpec) -> None:

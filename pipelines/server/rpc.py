@@ -1,6 +1,5 @@
 """The gRPC interface over the same models: Predict, GetModelMetadata and GetModelStatus."""
 
-import asyncio
 import contextlib
 import math
 import reprlib
@@ -21,30 +20,33 @@ from tensorflow_serving.apis import (
 from pipelines.server.app import SIGNATURES, status_message
 from pipelines.server.engine import Engine
 from pipelines.server.errors import Code, RequestError, invalid
+from pipelines.server.flags import ServeFlags
 from pipelines.server.models import Models
-from pipelines.server.requests import DEFAULT_SIGNATURE, Specs, check_shape
+from pipelines.server.requests import DEFAULT_SIGNATURE, Specs, check_shape, check_work
 
 
 @contextlib.asynccontextmanager
 async def serving(
-    models: Models, engine: Engine, host: str, port: int, max_request_bytes: int
+    models: Models, engines: Mapping[str, Engine], address: str, flags: ServeFlags
 ) -> AsyncIterator[int]:
     """Serves gRPC on the running event loop; requests inside at the end may finish.
 
     Yields:
         The port.
     """
-    server = grpc.aio.server(options=[("grpc.max_receive_message_length", max_request_bytes)])
-    services = Services(models, engine, max_request_bytes)
+    size = ("grpc.max_receive_message_length", flags.max_request_bytes)
+    server = grpc.aio.server(options=[size])
+    services = Services(models, engines, flags)
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(services, server)
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(services, server)
-    bound = server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+    host = f"[{address}]" if ":" in address else address
+    bound = server.add_insecure_port(f"{host}:{flags.grpc_port}")
     await server.start()
     print(f"gRPC at port {bound}.", flush=True)
     try:
         yield bound
     finally:
-        await server.stop(grace=engine.timeout)
+        await server.stop(grace=flags.timeout_seconds)
 
 
 def _answers(method):
@@ -70,18 +72,20 @@ class Services(
     """
 
     models: Models
-    engine: Engine
-    max_values: int  # of an input: a few bytes may state the shape [10**12]
+    engines: Mapping[str, Engine]
+    flags: ServeFlags
 
     @_answers
     async def Predict(self, request):
-        async with self.engine.admit():
-            with self.models.use(*_target(request.model_spec)) as version:
+        model, number = _target(request.model_spec)
+        with self.models.use(model, number) as version:
+            engine = self.engines[model]
+            async with engine.admit():
                 name = request.model_spec.signature_name or DEFAULT_SIGNATURE
                 specs = version.servable.signature(name).inputs
-                inputs = await asyncio.to_thread(_arrays, request.inputs, specs, self.max_values)
-                outputs = await self.engine.predict(version.servable, name, inputs)
-                return await asyncio.to_thread(_answer, request, name, version.number, outputs)
+                inputs = await engine.convert(_arrays, request.inputs, specs, self.flags)
+                outputs = await engine.predict(version.servable, name, inputs)
+                return await engine.convert(_answer, request, name, version.number, outputs)
 
     @_answers
     async def GetModelMetadata(self, request):
@@ -107,15 +111,19 @@ def _target(spec) -> tuple[str, int | None]:
     return spec.name, spec.version.value if spec.HasField("version") else None
 
 
-def _arrays(tensors: Mapping, specs: Specs, most: int) -> dict[str, np.ndarray]:
+def _arrays(tensors: Mapping, specs: Specs, flags: ServeFlags) -> dict[str, np.ndarray]:
     """The inputs of a request, checked against its signature.
 
     Raises:
-        RequestError: a name, shape or type is none of the signature's, or a tensor is not whole.
+        RequestError: a name, shape or type is none of the signature's, a tensor is not whole, or
+            the request asks for too much.
     """
     if tensors.keys() != specs.keys():
         raise invalid(f"Inputs must be {list(specs)}. Got {sorted(tensors)}")
-    return {name: _array(name, tensors[name], spec, most) for name, spec in specs.items()}
+    most = flags.max_request_bytes  # values: a few bytes may state the shape [10**12]
+    inputs = {name: _array(name, tensors[name], spec, most) for name, spec in specs.items()}
+    check_work(inputs, flags.max_text_bytes)
+    return inputs
 
 
 def _array(name: str, tensor, spec: tf.TensorSpec, most: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """A loaded SavedModel: its signatures as TF Serving sees them, and calling them with arrays."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -15,17 +16,21 @@ from pipelines.server.requests import DEFAULT_SIGNATURE, Specs
 WARMUP = "assets.extra/tf_serving_warmup_requests"
 TRACE = "<stack traces unavailable>\n"  # above it, an error repeats the graph
 
+# TensorFlow calls the loader for sessions deprecated. TF Serving loads so, and no other public way
+# has a call that stops when its time is over.
+tf.get_logger().addFilter(lambda record: "saved_model.loader_impl" not in record.getMessage())
+
 
 class Signature(NamedTuple):
     """One way to call a model.
 
     Attributes:
-        function: from named tensors to named tensors.
+        function: from arrays, in the order of `inputs`, and `options` to named arrays.
         inputs, outputs: their types and shapes.
         method: of TF Serving: tensorflow/serving/predict, or classify, or regress.
     """
 
-    function: Callable[..., Mapping[str, tf.Tensor]]
+    function: Callable[..., Mapping[str, np.ndarray]]
     inputs: Specs
     outputs: Specs
     method: str
@@ -51,18 +56,25 @@ class Servable:
         definitions: the same as the SavedModel's own protocol buffers.
     """
 
-    def __init__(self, model, definitions: get_model_metadata_pb2.SignatureDefMap):
-        self._model = model  # its variables live as long as it does
+    def __init__(
+        self,
+        session: tf.compat.v1.Session,
+        definitions: get_model_metadata_pb2.SignatureDefMap,
+    ):
         self.definitions = definitions
         self.signatures = {
             name: Signature(
-                model.signatures[name],
+                session.make_callable(
+                    {key: info.name for key, info in definition.outputs.items()},
+                    [info.name for _, info in sorted(definition.inputs.items())],
+                    accept_options=True,
+                ),
                 _specs(definition.inputs),
                 _specs(definition.outputs),
                 definition.method_name,
             )
             for name, definition in definitions.signature_def.items()
-            if name in model.signatures
+            if definition.method_name  # others initialise the model
         }
 
     def signature(self, name: str) -> Signature:
@@ -75,22 +87,28 @@ class Servable:
             raise invalid(f'Serving signature name: "{name}" not found in signature def')
         return self.signatures[name]
 
-    def run(self, name: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def run(
+        self, name: str, inputs: Mapping[str, np.ndarray], seconds: float = 0
+    ) -> dict[str, np.ndarray]:
         """Calls a signature.
+
+        Args:
+            name: of the signature.
+            inputs: arrays by name.
+            seconds: after which TensorFlow stops the call, within a loop, too; 0 never.
 
         Raises:
             RequestError: TensorFlow's own error, with its code.
         """
         signature = self.signatures[name]
+        options = tf.compat.v1.RunOptions(timeout_in_ms=math.ceil(1000 * seconds))
         try:
-            tensors = {
-                key: tf.constant(value, signature.inputs[key].dtype)
-                for key, value in inputs.items()
-            }
-            return {key: value.numpy() for key, value in signature.function(**tensors).items()}
+            values = signature.function(*map(inputs.get, signature.inputs), options=options)
         except tf.errors.OpError as error:
             message = error.message.rpartition(TRACE)[2].strip()
             raise RequestError(error.error_code, message) from error
+        types = {key: spec.dtype.as_numpy_dtype for key, spec in signature.outputs.items()}
+        return {key: np.asarray(value, types[key]) for key, value in values.items()}
 
 
 def load(folder: Path) -> Servable:
@@ -106,7 +124,13 @@ def load(folder: Path) -> Servable:
     if not graphs:
         raise ValueError(f"{folder} has no graph with the tag `serve`.")
     definitions = get_model_metadata_pb2.SignatureDefMap(signature_def=graphs[0].signature_def)
-    servable = Servable(tf.saved_model.load(str(folder)), definitions)
+    # Each model has threads of its own, so that no model waits for another's operations.
+    config = tf.compat.v1.ConfigProto(allow_soft_placement=True, use_per_session_threads=True)
+    session = tf.compat.v1.Session(graph=tf.Graph(), config=config)
+    with session.graph.as_default():
+        tf.compat.v1.saved_model.load(session, ["serve"], str(folder))
+    session.graph.finalize()
+    servable = Servable(session, definitions)
     for name, inputs in warmup_requests(folder):
         servable.run(name, inputs)
     return servable

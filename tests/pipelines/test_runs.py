@@ -54,6 +54,25 @@ def test_written_file_is_there_with_its_bytes_and_readable_by_a_server(tmp_path)
     assert _names(path.parent) == ["file"]
 
 
+def test_bytes_are_on_the_disk_before_the_name_is(tmp_path, monkeypatch):
+    """Else a machine that stops could leave a whole name of no bytes."""
+    done = []
+    sync, rename = os.fsync, os.replace
+
+    def recorded_sync(handle):
+        done.append(("sync", os.fstat(handle).st_size, (tmp_path / "file").exists()))
+        sync(handle)
+
+    def recorded_rename(source, target):
+        done.append(("rename", Path(source).stat().st_size, target))
+        rename(source, target)
+
+    monkeypatch.setattr(os, "fsync", recorded_sync)
+    monkeypatch.setattr(os, "replace", recorded_rename)
+    runs.write_atomically(tmp_path / "file", lambda file: file.write(b"a" * 5000))
+    assert done == [("sync", 5000, False), ("rename", 5000, tmp_path / "file")]
+
+
 @pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])
 def test_writer_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path, error):
     path = tmp_path / "file"

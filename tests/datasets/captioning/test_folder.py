@@ -149,6 +149,12 @@ def test_no_image_is_in_two_splits(tmp_path):
     assert counts["test"] == pytest.approx(1000, abs=120)
 
 
+def test_which_images_are_dev_and_test_never_changes():
+    splits = [folder.split_of(f"{i}.jpg") for i in range(40)]
+    assert [i for i in range(40) if splits[i] == "dev"] == [0, 20, 26, 37]
+    assert [i for i in range(40) if splits[i] == "test"] == [5, 11, 13, 16, 21, 30, 31, 38]
+
+
 def test_adding_images_moves_none(tmp_path):
     few = {s: set(found(many(tmp_path / "few", 60), s)) for s in ("train", "dev", "test")}
     more = {s: set(found(many(tmp_path / "more", 120), s)) for s in ("train", "dev", "test")}

@@ -56,6 +56,24 @@ def test_a_single_file_is_split_by_its_texts(tmp_path):
     assert read("csv", "train", path).ids[0] == "reviews.csv:2"
 
 
+def test_which_texts_are_dev_and_test_never_changes(tmp_path):
+    """Another rule would put texts that a user's model was trained on into their test split."""
+    table = [[f"Review number {i}.", "ab"[i // 2 % 2]] for i in range(40)]
+    dev, test = [18, 19, 23, 33, 39], [16, 25, 26, 30]
+
+    def numbers(path, split):
+        return [int(text.split()[2].strip(".")) for text, _ in found(path, split)]
+
+    path = write(tmp_path / "reviews.csv", table)
+    assert numbers(path, "dev") == dev
+    assert numbers(path, "test") == test
+    assert numbers(path, "train") == [i for i in range(40) if i not in dev + test]
+    write(tmp_path / "own" / "train.csv", table)
+    write(tmp_path / "own" / "test.csv", table[:4])
+    assert numbers(tmp_path / "own", "dev") == dev
+    assert numbers(tmp_path / "own", "train") == [i for i in range(40) if i not in dev]
+
+
 def test_no_review_is_in_two_splits(tmp_path):
     forms = ("Film {}: good!", "film {} - GOOD", "<br />Film {} good.")
     variants = [[form.format(i), "ab"[i % 2]] for i in range(300) for form in forms]

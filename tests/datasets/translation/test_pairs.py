@@ -84,6 +84,22 @@ def test_tatoeba_has_english_first_and_more_columns(tmp_path, caplog):
     assert "line without a pair: 1 (deu:3)\n  empty sentence: 1 (deu:4)" in caplog.text
 
 
+def test_which_pairs_are_dev_and_test_never_changes(tmp_path):
+    """Neither by their own rule, nor where one of the two has a file of its own."""
+    pairs = sentences(80)
+    dev, test = [16, 25, 29, 50], [11, 39, 47, 69, 75]
+    write_aligned(tmp_path, "mine", pairs)
+    found = all_splits(tmp_path)
+    assert found["dev"] == [pairs[i] for i in dev]
+    assert found["test"] == [pairs[i] for i in test]
+    (tmp_path / "own").mkdir()
+    write_aligned(tmp_path / "own", "train", pairs)
+    write_aligned(tmp_path / "own", "test", pairs[:3])
+    found = all_splits(tmp_path / "own")
+    assert found["dev"] == [pairs[i] for i in dev]
+    assert found["test"] == pairs[:3]
+
+
 def test_header_names_the_columns(tmp_path):
     rows = ["id\tde\ten", *(f"{i}\t{de}\t{en}" for i, (en, de) in enumerate(sentences()))]
     write(tmp_path / "mine.tsv", rows)

@@ -123,6 +123,15 @@ def test_vocabulary_is_by_frequency_then_alphabet(tmp_path):
         build(min_count=9)
 
 
+def test_words_as_frequent_as_others_are_in_the_order_of_code_points(tmp_path):
+    """Also where the texts have another order, and where the size cuts between them."""
+    texts = ["zebra é b zebra z a 2 b", "é 10"]
+    ranked = ["b", "zebra", "é", "10", "2", "a", "z"]  # the first three twice
+    for size in range(3, 10):
+        words = vocabulary_of(texts, tmp_path / str(size), vocabulary_size=size)
+        assert words == [*data.SPECIAL, *ranked][:size]
+
+
 def test_vocabulary_counts_all_batches(tmp_path):
     texts = ["a"] * data.BATCH + ["b b"] * data.BATCH + ["c"]
     assert vocabulary_of(texts, tmp_path) == [*data.SPECIAL, "b", "a", "c"]

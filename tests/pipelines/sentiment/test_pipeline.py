@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shutil
 import sys
 
 import numpy as np
@@ -15,9 +16,10 @@ from pipelines.sentiment import evaluation
 from pipelines.sentiment.data import SPECIAL
 from pipelines.sentiment.evaluation import about_model, evaluate
 from pipelines.sentiment.flags import Evaluate, Train
-from pipelines.sentiment.pipeline import PIPELINE, trainer
+from pipelines.sentiment.pipeline import PIPELINE, classifier, fit_temperature, trainer
+from pipelines.sentiment.trainer import logits
 from tests.pipelines import verb_checks
-from tests.pipelines.sentiment.small import records_of
+from tests.pipelines.sentiment.small import records_of, store_of
 
 SIZES = {
     "limit": 48,
@@ -262,6 +264,71 @@ def test_predict_names_what_is_wrong(run, capsys, arguments, message):
 def test_bad_flags_are_errors_before_work_starts(tmp_path, capsys, flag, message):
     verb_checks.check_bad_flag(PIPELINE, tmp_path, capsys, flag, message, *FLAGS)
     assert not list(tmp_path.iterdir())
+
+
+# A run of which a part is another.
+
+
+@pytest.fixture
+def altered(run, tmp_path, capsys):
+    """Exports a copy of the run in which one file is other; the exit status and what was said."""
+
+    def export(name, change):
+        copy = tmp_path / "runs" / "sentiment" / "demo"
+        shutil.copytree(run, copy, dirs_exist_ok=True)
+        change(copy / name)
+        places = ("--runs-dir", tmp_path / "runs", "--saved-models", tmp_path / "models")
+        status = main("export", *places)
+        assert not list(tmp_path.glob("models/sentiment/*"))
+        return status, capsys.readouterr().err, copy / name
+
+    return export
+
+
+def test_exchanged_labels_are_not_exported(altered):
+    """They would invert every answer."""
+    status, told, path = altered(
+        "kept/labels.json", lambda path: runs.write_json(path, ["positive", "negative"])
+    )
+    assert status == 2
+    assert f"error: {path} must be what the run was begun with" in told
+
+
+@pytest.mark.parametrize("place", [0.1, 0.5, 0.99])
+def test_a_flipped_byte_of_dev_is_an_error_that_names_it(altered, place):
+    def flip(path):
+        raw = bytearray(path.read_bytes())
+        raw[int(place * len(raw))] ^= 1
+        path.write_bytes(raw)
+
+    status, told, path = altered("kept/dev.npz", flip)
+    assert status == 2
+    assert f"error: {path} must be what the run was begun with" in told
+
+
+@pytest.mark.parametrize(
+    ("scale", "right", "told"),
+    [
+        (1.0, True, "dev: 0.0"),
+        (0.1, True, "dev: 0.050.\nWarning"),
+        (1.0, False, "20.000.\nWarning"),
+    ],
+)
+def test_a_temperature_at_the_bound_of_its_search_is_told(tmp_path, capsys, scale, right, told):
+    """Of faint answers that are all right, of fainter ones, and of answers that are all wrong."""
+    model = classifier(Train(units=3, embedding_units=3), words=20, classes=2)
+    model.build((None, None))
+    for variable in model.trainable_variables:
+        variable.assign(scale * variable)
+    store = store_of([[number, 5] for number in range(2, 20)] * 200, [0] * 3600)
+    words, offsets = store.columns["tokens"]
+    likeliest = logits(model, store).argmax(axis=1)
+    labels = likeliest if right else 1 - likeliest
+    runs.keep(tmp_path, "dev", {"words": words, "offsets": offsets, "labels": labels})
+    fit_temperature(model, tmp_path)
+    printed = capsys.readouterr().out
+    assert told in printed
+    assert ("Warning: the temperature is at the bound" in printed) is ("Warning" in told)
 
 
 def test_a_run_goes_on_with_its_own_data_alone(tmp_path):

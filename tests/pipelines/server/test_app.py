@@ -1,8 +1,10 @@
 """TF Serving's REST interface, path by path, over a real SavedModel in this process."""
 
 import ast
+import gzip
 import json
 import sys
+import zlib
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,11 +17,13 @@ from pipelines.server import app
 from pipelines.server.batching import BatchingParameters
 from pipelines.server.engine import Engine
 from pipelines.server.errors import RequestError
+from pipelines.server.flags import ServeFlags
 from pipelines.server.models import Models
 from pipelines.server.servable import Signature
 
 MODEL = "/v1/models/tiny"
 MOST = 100_000  # bytes of a body
+FLAGS = ServeFlags(max_request_bytes=MOST)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +39,7 @@ def models(put, tmp_path_factory):
 def client(models, request):
     batching = BatchingParameters(8, 0, 100, 2) if request.param == "batched" else None
     engine = Engine(threads=2, max_waiting=8, timeout=60.0, batching=batching)
-    with TestClient(app.build(models, engine, MOST)) as client:
+    with TestClient(app.build(models, {"tiny": engine}, FLAGS)) as client:
         yield client
     engine.close()
 
@@ -139,6 +143,18 @@ def test_a_body_too_large(client):
     assert str(MOST) in answer.json()["error"]
 
 
+@pytest.mark.parametrize(("coding", "pack"), [("gzip", gzip.compress), ("Deflate", zlib.compress)])
+def test_a_packed_body(client, coding, pack):
+    headers = {"Content-Encoding": coding}
+    answer = client.post(f"{MODEL}:predict", content=pack(b'{"instances": ["a"]}'), headers=headers)
+    assert answer.json()["predictions"][0]["upper"] == "A"
+    answer = client.post(f"{MODEL}:predict", content=pack(b" " * (MOST + 1)), headers=headers)
+    assert answer.status_code == 413
+    assert str(MOST) in answer.json()["error"]
+    answer = client.post(f"{MODEL}:predict", content=b"{}", headers=headers)
+    assert answer.status_code == 400
+
+
 @pytest.mark.parametrize("method", ["classify", "regress"])
 def test_classify_and_regress_of_a_predict_signature(client, method):
     path = f"{MODEL}:{method}"
@@ -156,7 +172,7 @@ def test_classify_of_a_signature_for_it_is_what_the_server_lacks():
             return Signature(None, {}, {}, "tensorflow/serving/classify")
 
     with pytest.raises(RequestError, match="predict alone") as caught:
-        app._decode(Classifier(), "classify", b"{}")
+        app._decode(Classifier(), "classify", b"{}", "", FLAGS)
     assert caught.value.status == 501
 
 
@@ -186,6 +202,67 @@ def test_metadata(client, path):
         "unknown_rank": False,
     }
     assert cut["inputs"]["length"]["tensor_shape"] == {"dim": [], "unknown_rank": False}
+
+
+# Who may ask.
+
+
+@pytest.fixture(scope="module")
+def asked(models):
+    """Who asks -> the status and the headers of the answer, JSON whatever it says."""
+    flags = ServeFlags(allow_origin=("http://page.example:3000",), host="here.example")
+    engine = Engine(threads=1, max_waiting=8, timeout=60.0)
+    application = app.build(models, {"tiny": engine}, flags, loopback=True)
+    with TestClient(application, "http://localhost") as client:
+
+        def ask(method="POST", path=f"{MODEL}:predict", **headers):
+            named = {name.replace("_", "-"): value for name, value in headers.items()}
+            answer = client.request(method, path, json={"instances": ["a"]}, headers=named)
+            return answer.status_code, answer.headers
+
+        yield ask
+    engine.close()
+
+
+def test_a_page_that_is_allowed_reads_the_answer(asked):
+    status, headers = asked(Origin="http://page.example:3000")
+    assert status == 200
+    assert headers["Access-Control-Allow-Origin"] == "http://page.example:3000"
+    ask_first = {"Access_Control_Request_Method": "POST", "Origin": "http://page.example:3000"}
+    status, headers = asked("OPTIONS", **ask_first)
+    assert status == 200
+    assert headers["Access-Control-Allow-Origin"] == "http://page.example:3000"
+    assert "POST" in headers["Access-Control-Allow-Methods"]
+    assert {"Content-Type", "Content-Encoding"} <= set(
+        headers["Access-Control-Allow-Headers"].split(", ")
+    )
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+@pytest.mark.parametrize("origin", ["http://page.example", "https://page.example:3000", "null"])
+def test_other_pages_are_refused(asked, method, origin):
+    status, headers = asked(method, Origin=origin)
+    assert status == 403
+    assert headers["content-type"] == "application/json"
+    assert "Access-Control-Allow-Origin" not in headers
+    ask_first = {"Access_Control_Request_Method": method, "Origin": origin}
+    status, headers = asked("OPTIONS", **ask_first)
+    assert status == 400
+    assert "Access-Control-Allow-Origin" not in headers
+
+
+def test_the_name_that_the_server_was_given_is_a_host(asked):
+    assert asked(Host="here.example:8501")[0] == 200
+    assert asked(Host="there.example:8501")[0] == 403
+
+
+def test_options(client):
+    for path in (MODEL, f"{MODEL}:predict", f"{MODEL}/metadata"):
+        answer = client.options(path)
+        assert answer.status_code == 200
+        assert answer.headers["Allow"] == "GET, POST, OPTIONS"
+        assert answer.json() == {}
+    assert client.options("/v1/models/tiny/").status_code == 400
 
 
 # Paths.
@@ -269,7 +346,7 @@ def test_any_path_gets_an_answer(client, path):
 
 def test_the_server_needs_tensorflow_alone():
     """Not Keras, nor this project's models: what is imported, function bodies included."""
-    allowed = {"tensorflow", "tensorflow_serving", "numpy", "starlette", "uvicorn", "grpc"}
+    allowed = {"tensorflow", "tensorflow_serving", "numpy", "starlette", "uvicorn", "grpc", "h11"}
     allowed |= {"google", *sys.stdlib_module_names}
     for path in Path(app.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

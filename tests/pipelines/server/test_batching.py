@@ -26,7 +26,7 @@ class Doubling:
         spec = {"x": tf.TensorSpec([None], tf.int32)}
         self.signatures = {"f": Signature(None, spec, spec, "tensorflow/serving/predict")}
 
-    def run(self, name, inputs):
+    def run(self, name, inputs, seconds):
         self.calls.append(len(inputs["x"]))
         assert self.go_on.wait(10)
         if (inputs["x"] < 0).any():
@@ -107,7 +107,7 @@ def test_rows_of_other_shapes_are_another_batch():
 
 
 def test_inputs_of_a_batch_need_as_many_rows():
-    batcher = Batcher(parameters(), compute=None)
+    batcher = Batcher(parameters(), compute=None, seconds=1)
     with pytest.raises(RequestError, match="equal 0th-dimension size"):
         asyncio.run(batcher.predict(None, "f", {"x": np.zeros(2), "y": np.zeros(3)}))
 

@@ -64,6 +64,9 @@ def stand_in(tmp_path, monkeypatch):
         ({"poll_seconds": -1.0}, "`poll_seconds` must be positive"),
         ({"max_request_bytes": 0}, "`max_request_bytes` must be at least 1"),
         ({"max_waiting": -1}, "`max_waiting` must be at least 0"),
+        ({"max_text_bytes": 0}, "`max_text_bytes` must be at least 1"),
+        ({"allow_origin": ("http://localhost:3000/",)}, "`allow_origin` must be .*, no path"),
+        ({"allow_origin": ("*", "localhost:3000")}, "`allow_origin` must be"),
         (
             {"saved_models": Path("nowhere"), "port": 0, "grpc_port": 0, "max_waiting": 0},
             "`saved_models` must hold folders of versions",
@@ -127,7 +130,13 @@ def test_tf_serving_that_fails_is_an_error(folder, stand_in):
 
 @pytest.mark.parametrize(
     ("change", "own"),
-    [({}, True), ({"host": "0.0.0.0"}, False), ({"host": "0.0.0.0", "development": True}, True)],
+    [
+        ({}, True),
+        ({"host": "localhost"}, True),
+        ({"host": "::1"}, True),
+        ({"host": "0.0.0.0"}, False),
+        ({"host": "0.0.0.0", "development": True}, True),
+    ],
 )
 def test_a_loopback_address_keeps_to_the_server_that_can_be_bound_to_it(
     folder, stand_in, monkeypatch, capsys, change, own
@@ -138,7 +147,8 @@ def test_a_loopback_address_keeps_to_the_server_that_can_be_bound_to_it(
     monkeypatch.setattr(launch, "run_development_server", lambda *_: started.append(True))
     launch.serve(replace(ServeFlags(saved_models=folder), **change))
     assert started == [own]
-    assert ("listens on every interface" in capsys.readouterr().out) is (change == {})
+    told = "listens on every interface" in capsys.readouterr().out
+    assert told is (change.get("host") != "0.0.0.0")
 
 
 def test_listening():
@@ -152,6 +162,27 @@ def test_listening():
             launch.listen("127.0.0.1", port)
     with pytest.raises(OSError, match="Cannot listen on no such host"):
         launch.listen("no such host.invalid", 0)
+
+
+def test_a_name_of_ipv6_alone_and_a_name_of_both(monkeypatch):
+    addresses = {"six": ["::1"], "both": ["::1", "127.0.0.1"]}
+    real = socket.getaddrinfo
+
+    def lookup(host, port, **arguments):
+        return [info for name in addresses[host] for info in real(name, port, **arguments)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+    for name, address in (("six", "::1"), ("both", "127.0.0.1")):
+        with launch.listen(name, 0) as bound:
+            assert bound.getsockname()[0] == address
+
+
+@pytest.mark.parametrize(
+    ("address", "own"),
+    [("127.0.0.1", True), ("127.1.2.3", True), ("::1", True), ("0.0.0.0", False), ("::", False)],
+)
+def test_loopback_addresses(address, own):
+    assert launch.is_loopback(address) is own
 
 
 def test_stopping_before_the_first_request(folder):

@@ -2,7 +2,10 @@
 
 import base64
 import contextlib
+import gzip
 import json
+import tracemalloc
+import zlib
 
 import numpy as np
 import pytest
@@ -126,6 +129,16 @@ def test_not_json(body, message):
     assert len(caught.value.message) < 300
 
 
+def test_of_a_key_that_comes_twice_the_first_counts():
+    body = b'{"inputs": {"text": ["a"], "text": ["b"]}, "inputs": {"text": ["c"]}}'
+    assert requests.decode(requests.parse(body), TEXT)[1]["text"].tolist() == [b"a"]
+
+
+@pytest.mark.parametrize("rest", [b"\0", b"\n}", b'{"inputs": 1}', b" more"])
+def test_bytes_after_the_document_do_not_count(rest):
+    assert requests.parse(b' \r\n{"a": 1}' + rest) == {"a": 1}
+
+
 def test_a_byte_order_mark_is_skipped():
     assert requests.parse(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}
 
@@ -184,8 +197,15 @@ def test_wrong_requests(document, specs, message):
     assert caught.value.status == 400
 
 
-@pytest.mark.parametrize("value", [2**24, -(2**24), 10**400, 1e39, -1e300])
-def test_numbers_that_a_float_cannot_hold(value):
+def test_numbers_are_rounded_to_floats():
+    rounded = {2**24 + 1: 2.0**24, -(2**24) - 3: -(2.0**24) - 4, 10**38: 1e38, 0.1: 0.1}
+    expected = np.array([*rounded.values()], np.float32)
+    np.testing.assert_array_equal(array([*rounded], tf.float32), expected)
+    assert array([2**53 + 1], tf.float64).tolist() == [2.0**53]
+
+
+@pytest.mark.parametrize("value", [10**39, -(10**39), 10**400, 1e39, -1e300])
+def test_numbers_beyond_a_float(value):
     with pytest.raises(RequestError, match="without loss of precision"):
         array([value], tf.float32)
 
@@ -202,6 +222,80 @@ def test_signature_names(name):
     assert requests.signature_name({"signature_name": "step"}) == "step"
     with pytest.raises(RequestError, match="'signature_name' key must be a string"):
         requests.signature_name({"signature_name": name})
+
+
+# Packed bodies.
+
+BODY = b'{"instances": ["a"]}' * 10
+
+
+PACKED = [
+    ("gzip", gzip.compress(BODY)),
+    ("x-gzip", gzip.compress(BODY)),
+    ("deflate", zlib.compress(BODY)),
+]
+
+
+@pytest.mark.parametrize(("coding", "packed"), PACKED, ids=range(3))
+def test_a_packed_body_is_unpacked_up_to_a_limit(coding, packed):
+    assert requests.unpack(packed, coding, len(BODY)) == BODY
+    with pytest.raises(RequestError, match=f"at most {len(BODY) - 1} bytes") as caught:
+        requests.unpack(packed, coding, len(BODY) - 1)
+    assert caught.value.status == 413
+
+
+@pytest.mark.parametrize(("coding", "packed"), PACKED, ids=["gzip", "x-gzip", "deflate"])
+def test_a_packed_body_that_is_not_whole(coding, packed):
+    for damaged in (packed[:-1], b"", BODY, packed + packed, packed + b"a"):
+        message = f"The body (is no|must be one whole) {coding}:"
+        with pytest.raises(RequestError, match=message) as caught:
+            requests.unpack(damaged, coding, 1000)
+        assert caught.value.status == 400
+
+
+def test_a_coding_that_is_not_known():
+    for coding in ("", "identity"):
+        assert requests.unpack(BODY, coding, 1) == BODY  # bounded as it was read
+    for coding in ("br", "gzip, gzip", "zstd"):
+        with pytest.raises(RequestError, match=f"gzip, deflate or identity. Got '{coding}'") as it:
+            requests.unpack(BODY, coding, 1000)
+        assert it.value.status == 415
+
+
+def test_unpacking_takes_no_more_memory_than_the_limit():
+    zeros = bytes(10**8)
+    bombs = [("gzip", gzip.compress(zeros, 1)), ("deflate", zlib.compress(zeros, 1))]
+    for coding, bomb in bombs:
+        tracemalloc.start()
+        with contextlib.suppress(RequestError):
+            requests.unpack(bomb, coding, 10**6)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 10**7
+
+
+# Work.
+
+
+@pytest.mark.parametrize(
+    ("inputs", "size"),
+    [
+        ({"text": np.array([b"abc", b"d"], object)}, 4),
+        ({"text": np.array(b"abc", object)}, 3),
+        ({"clip_bytes": np.array([b"abc"], object), "text": np.array([b"d"], object)}, 1),
+        ({"prompt": np.array([b"a", b"b"], object), "length": np.int32(5)}, 12),
+        ({"state": np.zeros((3, 2), np.float32), "length": np.int32(5)}, 15),
+        ({"length": np.int32(2**31 - 1)}, 2**31 - 1),
+        ({"lengths": np.int32([5]), "x": np.zeros(9, np.float32)}, 0),
+        ({"length": np.int32([5, 6])}, 0),
+        ({"length": np.float32(5)}, 0),
+    ],
+)
+def test_text_that_a_request_brings_and_asks_for(inputs, size):
+    inputs = {name: np.asarray(value) for name, value in inputs.items()}
+    requests.check_work(inputs, size)
+    with pytest.raises(RequestError, match=rf"max-text-bytes`\). Got {size}"):
+        requests.check_work(inputs, size - 1)
 
 
 # Properties.

@@ -1,14 +1,10 @@
 """A server process over a real socket: its life, its limits, and both of its interfaces."""
 
 import contextlib
-import http.client
 import json
 import os
-import queue
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -26,88 +22,11 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-ROOT = Path(__file__).parents[3]
+from tests.pipelines.server.process import Server, ask, listens, until
+
 WAITING, THREADS = 6, 2
 TIMEOUT = 8  # seconds
 MOST = 10_000_000  # bytes of a body, the default
-
-
-class Server:
-    """A process of `python -m pipelines.server`."""
-
-    def __init__(self, folder):
-        command = [sys.executable, "-m", "pipelines.server", "--saved-models", str(folder)]
-        command += ["--port", "0", "--grpc-port", "0", "--poll-seconds", "0.1"]
-        command += ["--threads", str(THREADS), "--max-waiting", str(WAITING)]
-        command += ["--timeout-seconds", str(TIMEOUT)]
-        self.process = subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        self.lines = queue.Queue()
-        self.reader = threading.Thread(target=self._read, daemon=True)
-        self.reader.start()
-        self.grpc_port = int(self.wait_for("gRPC at port").strip(".\n").rpartition(" ")[2])
-        self.url = self.wait_for("Serving tiny").split()[-1]
-        self.port = int(self.url.split(":")[2].partition("/")[0])
-
-    def close(self):
-        self.process.kill()
-        self.process.wait()
-        self.reader.join()
-        self.process.stdout.close()
-
-    def _read(self):
-        for line in self.process.stdout:
-            self.lines.put(line)
-
-    def wait_for(self, text):
-        while True:
-            line = self.lines.get(timeout=120)
-            if text in line:
-                return line
-
-    def connect(self):
-        """A connection, for a `with` block."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        return contextlib.closing(connection)
-
-    def ask(self, document, path="tiny:predict"):
-        """(status, answer) of one request."""
-        with self.connect() as connection:
-            return ask(connection, document, path)
-
-    def version(self):
-        return self.ask({"instances": ["a"]})[1]["predictions"][0]["version"]
-
-    def states(self):
-        with self.connect() as connection:
-            connection.request("GET", "/v1/models/tiny")
-            versions = json.loads(connection.getresponse().read())["model_version_status"]
-        return {int(version["version"]): version for version in versions}
-
-    def spin(self, steps):
-        return self.ask({"signature_name": "spin", "inputs": steps})
-
-
-def ask(connection, document, path="tiny:predict"):
-    connection.request("POST", f"/v1/models/{path}", json.dumps(document))
-    answer = connection.getresponse()
-    return answer.status, json.loads(answer.read())
-
-
-def until(condition):
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
-def listens(port):
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=20).close()
-    except ConnectionError:
-        return False
-    return True
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +39,9 @@ def folder(put, tmp_path_factory):
 @pytest.fixture(scope="module")
 def server(folder):
     """One process for all tests of this file, in their order."""
-    with contextlib.closing(Server(folder)) as running:
+    limits = ["--threads", str(THREADS), "--max-waiting", str(WAITING)]
+    limits += ["--timeout-seconds", str(TIMEOUT)]
+    with contextlib.closing(Server(folder, *limits)) as running:
         yield running
 
 
@@ -215,15 +136,15 @@ def test_a_body_of_ten_megabytes_is_refused(server, chunked):
 def test_the_refusal_comes_before_the_body(server):
     """A stated length is enough."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
-        head = f"POST /v1/models/tiny:predict HTTP/1.1\r\nHost: a\r\nContent-Length: {MOST + 1}\r\n"
-        connection.sendall(f"{head}\r\n".encode())
+        head = "POST /v1/models/tiny:predict HTTP/1.1\r\nHost: localhost\r\n"
+        connection.sendall(f"{head}Content-Length: {MOST + 1}\r\n\r\n".encode())
         assert connection.recv(100).startswith(b"HTTP/1.1 413")
 
 
 def test_who_hangs_up_halfway_takes_no_place(server):
     for _ in range(3 * (WAITING + THREADS)):
         connection = socket.create_connection(("127.0.0.1", server.port), timeout=20)
-        connection.sendall(b"POST /v1/models/tiny:predict HTTP/1.1\r\nHost: a\r\n")
+        connection.sendall(b"POST /v1/models/tiny:predict HTTP/1.1\r\nHost: localhost\r\n")
         connection.sendall(b'Content-Length: 100\r\n\r\n{"inst')
         connection.close()
     until(lambda: server.ask({"instances": ["a"]})[0] == 200)
@@ -307,7 +228,7 @@ def test_grpc_status_and_metadata(channel):
 
 def test_sigterm_drains(server):
     """Requests that are inside are answered, new ones are not taken, and the status is 0."""
-    # One thread works on for a request that was given up, for hours; the end does not wait for it.
+    # A request that would take hours is stopped when its time is over.
     status, answer = server.spin(10**9)
     assert status == 504
     assert f"more than {TIMEOUT} s" in answer["error"]
