@@ -15,10 +15,10 @@ import re
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import Any, BinaryIO, TextIO
 
 LARGEST = 2**32  # bytes that a packed file may unpack to; enwik9 has 10**9
 PIECE = 2**20  # bytes or letters read at a time
@@ -241,6 +241,22 @@ def stamps(*paths: Path) -> tuple[tuple[int, int], ...]:
     """The state of some files: what a cache of their contents has in its key."""
     stats = [path.stat() for path in paths]
     return tuple((stat.st_mtime_ns, stat.st_size) for stat in stats)
+
+
+# What a loader learns from a pass over whole files, kept between calls: (key, write) -> the folder
+# that `write` filled for the key, now or before. The key is of values that JSON can hold.
+Cache = Callable[[Mapping[str, Any], Callable[[Path], None]], Path]
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of a file, in hex; worked out once for each state of it."""
+    return _file_digest(path, stamps(path))
+
+
+@functools.lru_cache(maxsize=10_000)
+def _file_digest(path: Path, state: tuple) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_md5(path: Path, md5: str) -> None:

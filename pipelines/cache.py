@@ -28,7 +28,8 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.runs import disk_may_fill, file_digest
+from datasets.files import file_digest
+from pipelines.runs import disk_may_fill
 
 LIMIT = 20 * 2**30  # bytes of all entries
 VERSION = 2  # of the layout; an entry of another version is made anew

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from datasets.arguments import check_choice, check_limit, check_no_folder
+from datasets.files import Cache
 from datasets.records import as_records
 from datasets.sentiment import csv_file, demo, imdb, imdb_reviews
 from datasets.sentiment.cleaning import CLEANING, clean
@@ -36,6 +37,7 @@ def load(
     *,
     seed: int = 0,
     limit: int | None = None,
+    cache: Cache | None = None,
     **options,
 ) -> tf.data.Dataset:
     """The reviews of one split, raw, one at a time, in an order that is always the same.
@@ -48,7 +50,8 @@ def load(
       seed: which reviews `demo` draws and which films `imdb` holds out for dev. The splits of a
         `csv` do not depend on it: a model tested with another seed must not meet its own training.
       limit: at most this many reviews, of all labels alike; None for all.
-      **options: of `csv` (`csv_file.Options` explains them): `text_column`, `label_column`,
+      cache: keeps what a pass over a `csv` found, see `datasets.files.Cache`.
+      **options: of `csv` (`survey.Options` explains them): `text_column`, `label_column`,
         `delimiter`, `encoding`, `quoting`, `header`. None, for any of them, is to find it out.
 
     Returns:
@@ -59,7 +62,7 @@ def load(
       ValueError: an unknown name, split or option; files that are not there, not in the layout
         expected, or too broken; a split that the source does not have.
     """
-    reviews, places = _chosen(dataset, split, data_dir, seed, limit, options)
+    reviews, places = _chosen(dataset, split, data_dir, seed, limit, cache, options)
     chosen = np.zeros(len(reviews.labels), bool)
     chosen[places] = True
 
@@ -78,31 +81,42 @@ def describe(
     *,
     seed: int = 0,
     limit: int | None = None,
+    cache: Cache | None = None,
     **options,
 ) -> dict:
     """What `load` understands of a data set: `files`, and each of `splits` with its labels' counts.
+
+    Of a `csv`, of each file: encoding, delimiter, quoting, header, columns and why these, rows,
+    letters of a text, texts that stand there again, what was left out.
 
     Raises:
       ValueError: as `load`, for any of `splits`.
     """
     counts = {}
     for split in splits:
-        reviews, places = _chosen(dataset, split, data_dir, seed, limit, options)
+        reviews, places = _chosen(dataset, split, data_dir, seed, limit, cache, options)
         labels = np.bincount(reviews.labels[places], minlength=len(reviews.names)).tolist()
         names = dict(zip(reviews.names, labels, strict=True))
         counts[split] = {"texts": len(places), **names}
-    files = [str(path) for path in raw_files(dataset, data_dir)]
-    return {"dataset": dataset, "files": files, "splits": counts}
+    if dataset == "csv":
+        found = csv_file.describe(data_dir, cache=cache, **options)
+    else:
+        found = {"files": [str(path) for path in raw_files(dataset, data_dir)]}
+    return {"dataset": dataset, **found, "splits": counts}
 
 
-def label_names(dataset: str, data_dir: Path | str | None = None, **options) -> tuple[str, ...]:
+def label_names(
+    dataset: str, data_dir: Path | str | None = None, *, cache: Cache | None = None, **options
+) -> tuple[str, ...]:
     """The labels' names in the order of their numbers.
 
     Raises:
       ValueError: as `load`.
     """
     _check(dataset, "train", data_dir, None, options)
-    return csv_file.label_names(data_dir, **options) if dataset == "csv" else imdb.NAMES
+    if dataset == "csv":
+        return csv_file.label_names(data_dir, cache=cache, **options)
+    return imdb.NAMES
 
 
 def raw_files(dataset: str, data_dir: Path | str | None = None) -> list[Path]:
@@ -112,20 +126,20 @@ def raw_files(dataset: str, data_dir: Path | str | None = None) -> list[Path]:
     return imdb.files(data_dir) if dataset == "imdb" else []
 
 
-def _read(dataset: str, split: str, data_dir, seed: int, options: dict) -> Reviews:
+def _read(dataset: str, split: str, data_dir, seed: int, cache, options: dict) -> Reviews:
     if dataset == "csv":
-        return csv_file.read(split, data_dir, **options)
+        return csv_file.read(split, data_dir, cache=cache, **options)
     if dataset == "demo":
         return demo.read(split, seed=seed)
     return (imdb if dataset == "imdb" else imdb_reviews).read(split, data_dir, seed=seed)
 
 
 def _chosen(
-    dataset: str, split: str, data_dir, seed: int, limit: int | None, options: dict
+    dataset: str, split: str, data_dir, seed: int, limit: int | None, cache, options: dict
 ) -> tuple[Reviews, np.ndarray]:
     """The reviews of a split, and the places of those that `limit` leaves."""
     _check(dataset, split, data_dir, limit, options)
-    reviews = _read(dataset, split, data_dir, seed, options)
+    reviews = _read(dataset, split, data_dir, seed, cache, options)
     return reviews, first(reviews.labels, len(reviews.labels) if limit is None else limit)
 
 

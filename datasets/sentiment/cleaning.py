@@ -45,24 +45,50 @@ def clean(text: str) -> str:
 
 def is_blank(text: str) -> bool:
     """Whether the cleaned text is empty."""
-    if "&" not in text and "<" not in text and re.search("[!-~]", text[:64]):
+    if "&" not in text and "<" not in text and _SIGN.search(text, 0, 64):
         return False  # a sign that `clean` does not touch; the rest need not be looked at
     return not clean(text)
 
 
+_SIGN = re.compile("[!-~]")
+_ASCII = bytes(range(128))
+# Bytes of UTF-8: ASCII's letters and digits and all of other letters stay, the rest are spaces.
+_LETTERS = bytes(i if i == ord("_") or i > 127 or chr(i).isalnum() else 32 for i in range(256))
+
+
 def words(text: str) -> list[str]:
-    """The words of the cleaned text in lower case, without punctuation: for comparing texts."""
+    """The words of the cleaned text in lower case, without punctuation: for comparing texts.
+
+    They are the runs of `\\w` of a regular expression, apostrophes aside, in a third of the time.
+    """
+    return [word.decode() for word in _words(text)]
+
+
+def _words(text: str) -> list[bytes]:
     # Without tags and entities, all that `clean` would change is no word anyway.
     plain = text if "&" not in text and "<" not in text else clean(text)
-    return re.findall(r"\w+", plain.casefold().replace("'", ""))
+    plain = plain.casefold()
+    raw = plain.encode("utf-8", "replace")
+    if len(raw) > len(plain):
+        others = raw.translate(None, _ASCII).decode()
+        if not others.isalnum():
+            for sign in {letter for letter in set(others) if not letter.isalnum()}:
+                plain = plain.replace(sign, " ")
+            raw = plain.encode("utf-8", "replace")
+    return raw.translate(_LETTERS, b"'").split()
 
 
-def share_of(text: str, seed: int | None = None) -> int:
-    """0 to 9, by a hash of the text's `words` (and the seed): alike texts get the same number.
+def key_of(text: str, seed: int | None = None) -> bytes:
+    """8 bytes of a hash of the text's `words` (and the seed): alike texts get the same ones.
 
     The hash is the same on every machine and does not change when other texts come or go.
     """
     # Texts of signs alone (":-)") have no words: they are told apart by their signs.
-    key = " ".join(words(text)) or clean(text)
-    salted = key if seed is None else f"{seed} {key}"
-    return int.from_bytes(hashlib.sha256(salted.encode("utf-8", "replace")).digest()[:8]) % 10
+    key = b" ".join(_words(text)) or clean(text).encode("utf-8", "replace")
+    salted = key if seed is None else b"%d %s" % (seed, key)
+    return hashlib.sha256(salted).digest()[:8]
+
+
+def share_of(text: str, seed: int | None = None) -> int:
+    """0 to 9, by the text's key."""
+    return int.from_bytes(key_of(text, seed)) % 10

@@ -1,22 +1,20 @@
 """Delimited text as it comes from spreadsheets and data bases: bytes to rows of fields.
 
-Encoding, delimiter and quoting are found where they are not named. Rows that cannot be read are
-told apart, not guessed at and not fatal: one stray quotation mark must cost one row, not all that
-follow it.
+Delimiter and quoting are found where they are not named. Rows that cannot be read are told apart,
+not guessed at and not fatal: one stray quotation mark must cost one row, not all that follow it.
 """
 
 import csv
 import io
-import logging
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-import numpy as np
-
-from datasets.files import ESCAPE, broken_letters, open_text
+from datasets.files import ESCAPE, open_text
 
 DELIMITERS = ("\t", ";", ",", "|")
 # How a field is written that holds the delimiter, a quotation mark or a line break.
@@ -29,8 +27,10 @@ QUOTING = {
 
 LONGEST = 2**24  # letters of a field; a longer one is not in the file's quoting
 
-_SAMPLE = 2**20  # letters at a time; from the first ones, delimiter and quoting are found
-_LOG = logging.getLogger(__name__)
+BLOCK = 256  # rows at a time
+
+_SAMPLE = 2**20  # letters from which delimiter and quoting are found
+_SEPARATOR = re.compile('"?sep=(.)"?(?:\r\n|\r|\n)', re.IGNORECASE)
 
 
 class Row(NamedTuple):
@@ -41,31 +41,6 @@ class Row(NamedTuple):
     fields: list[str] | None  # None: not in the file's quoting
 
 
-def find_encoding(path: Path, encoding: str | None = None) -> str:
-    """The file's encoding, as named or found, by one pass over its bytes.
-
-    With `encoding` None: by the byte-order mark; else UTF-8, unless more than half of the letters
-    beyond ASCII are broken: then cp1252 (which has all of latin-1's printed letters).
-
-    Raises:
-      ValueError: an unknown `encoding`; or the bytes are not text in it (many zero bytes).
-    """
-    counts = np.zeros(4, np.int64)
-    with _opened(path, encoding or "utf-8") as file:
-        likely = file.encoding
-        while text := file.read(_SAMPLE):
-            others = 0 if text.isascii() else len(text) - len(text.encode("ascii", "ignore"))
-            broken = broken_letters(text) if others else 0
-            counts += (len(text), others, broken, text.count("\0"))
-    letters, others, broken, zeros = counts.tolist()
-    if 10 * zeros > letters:
-        raise ValueError(f"{path} is not text, or `encoding` must be named (utf-16-le, say).")
-    if encoding is None and likely.startswith("utf-8") and 2 * broken > others:
-        _LOG.warning("%s is not UTF-8: read as cp1252. `encoding` names another.", path)
-        return "cp1252"
-    return likely
-
-
 def read_head(path: Path, encoding: str) -> tuple[str, bool]:
     """The first letters of a file, from which its layout is found; whether that is all of it."""
     with _opened(path, encoding) as file:
@@ -73,30 +48,48 @@ def read_head(path: Path, encoding: str) -> tuple[str, bool]:
         return text.replace("\0", ""), not file.read(1)
 
 
-def read_rows(path: Path, encoding: str, delimiter: str, quoting: str) -> Iterator[Row]:
-    """All rows of a file but blank lines, one at a time; a broken letter is a lone surrogate."""
+def read_rows(path: Path, encoding: str, delimiter: str, quoting: str) -> Iterator[list[Row]]:
+    """All rows of a file but blank lines, `BLOCK` at a time; broken letters are lone surrogates."""
     with _opened(path, encoding) as file:
-        yield from rows((line.replace("\0", "") for line in file), delimiter, quoting)
+        lines = (line.replace("\0", "") for line in file)
+        first = next(lines, "")
+        skipped = int(_SEPARATOR.fullmatch(first) is not None)
+        yield from rows(lines if skipped else chain([first], lines), delimiter, quoting, skipped)
 
 
 def _opened(path: Path, encoding: str) -> AbstractContextManager[TextIO]:
     return open_text(path, encoding, errors=ESCAPE, newline="")
 
 
-def rows(lines: Iterable[str], delimiter: str, quoting: str) -> Iterator[Row]:
-    """All rows but blank lines; after a row that is not in the quoting goes on at the next line."""
+def rows(
+    lines: Iterable[str], delimiter: str, quoting: str, skipped: int = 0
+) -> Iterator[list[Row]]:
+    """Rows, `BLOCK` at a time; after a row that is not in the quoting goes on at the next line.
+
+    Args:
+        lines: of the file, but for the first `skipped` ones.
+    """
     reader = csv.reader(iter(lines), delimiter=delimiter, strict=True, **QUOTING[quoting])
+    while True:
+        with _long_fields():
+            block = list(islice(_rows(reader, skipped), BLOCK))
+        if not block:
+            return
+        yield block
+
+
+def _rows(reader, skipped: int) -> Iterator[Row]:
+    """The reader's next rows."""
     while True:
         before = reader.line_num
         try:
-            with _long_fields():
-                fields = next(reader)
-        except StopIteration:
+            for fields in reader:
+                if fields and (fields[0].strip() or any(field.strip() for field in fields)):
+                    yield Row(skipped + before + 1, reader.line_num - before, fields)
+                before = reader.line_num
             return
         except csv.Error:
-            fields = None
-        if fields is None or any(field.strip() for field in fields):
-            yield Row(before + 1, reader.line_num - before, fields)
+            yield Row(skipped + before + 1, reader.line_num - before, None)
 
 
 @contextmanager
@@ -122,6 +115,8 @@ def find_layout(
     next. Without quoting, a row counts half if a field looks torn: it opens with a quotation mark
     and does not end in one, or ends in one though their number is odd.
 
+    A first line `sep=;`, as spreadsheets write and read it, names the delimiter.
+
     Raises:
       ValueError: an unknown `quoting`, a `delimiter` of other than one letter, or none is found.
     """
@@ -130,6 +125,8 @@ def find_layout(
     delimiter = {"tab": "\t", "\\t": "\t"}.get(delimiter, delimiter)
     if delimiter is not None and (len(delimiter) != 1 or delimiter in '\r\n"'):
         raise ValueError(f"`delimiter` must be one letter, or tab. Got {delimiter!r}.")
+    if named := _SEPARATOR.match(text):
+        delimiter, text = delimiter or named[1], text[named.end() :]
     candidates = [
         (letter, kind)
         for letter in ([delimiter] if delimiter else DELIMITERS)
@@ -148,7 +145,8 @@ def find_layout(
 
 def _score(text: str, whole: bool, delimiter: str, quoting: str) -> tuple[float, int, int]:
     """(share of the sample's lines that are rows of the usual width, those rows, that width)."""
-    sample = list(rows(io.StringIO(text, newline=""), delimiter, quoting))
+    blocks = rows(io.StringIO(text, newline=""), delimiter, quoting)
+    sample = list(chain.from_iterable(blocks))
     if not whole and len(sample) > 1:
         sample.pop()  # cut off in the middle
     width = usual_width(sample)

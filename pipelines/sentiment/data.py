@@ -3,6 +3,7 @@
 Core `tf.strings` and `tf.lookup` alone, so that the exported model needs nothing but TensorFlow.
 """
 
+import functools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -108,9 +109,19 @@ def read_split(flags: Train, split: str) -> tf.data.Dataset:
     Raises:
         ValueError: the data set cannot be used.
     """
-    options = csv_options(flags)
-    seed, limit = flags.split_seed, flags.limit
-    return load(flags.dataset, split, flags.data_dir, seed=seed, limit=limit, **options)
+    return load(flags.dataset, split, flags.data_dir, **_options(flags))
+
+
+def _options(flags: Train) -> dict[str, Any]:
+    cache = functools.partial(cached, flags.cache_dir)
+    limits = {"seed": flags.split_seed, "limit": flags.limit}
+    return {"cache": cache, **limits, **csv_options(flags)}
+
+
+def read_labels(flags: Train) -> tuple[str, ...]:
+    """The labels' names in the order of their numbers."""
+    cache = functools.partial(cached, flags.cache_dir)
+    return label_names(flags.dataset, flags.data_dir, cache=cache, **csv_options(flags))
 
 
 def describe(flags: Train, splits: Sequence[str]) -> dict[str, Any]:
@@ -119,12 +130,11 @@ def describe(flags: Train, splits: Sequence[str]) -> dict[str, Any]:
     Raises:
         ValueError: a split cannot be used.
     """
-    options = {"seed": flags.split_seed, "limit": flags.limit, **csv_options(flags)}
-    found = sentiment.describe(flags.dataset, splits, flags.data_dir, **options)
+    found = sentiment.describe(flags.dataset, splits, flags.data_dir, **_options(flags))
     (batch,) = read_split(flags, "train").batch(BATCH).take(1).as_numpy_iterator()
     words = tokenize(batch["text"], flags.lower_case)
     read = cut(words, *ends(flags.cut, flags.max_length))
-    names = label_names(flags.dataset, flags.data_dir, **csv_options(flags))
+    names = read_labels(flags)
     examples = [
         {"label": names[label], "words": b" ".join(row).decode()}
         for label, row in zip(batch["label"][:3], read[:3].to_list(), strict=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from datasets.sentiment import label_names, warn_overlap
+from datasets.sentiment import warn_overlap
 from pipelines import runs, training
 from pipelines.contract import Export, Pipeline
 from pipelines.flags import arguments_of
@@ -55,7 +55,7 @@ def trainer(flags: Train, run: Path) -> Trainer:
     splits = {split: data.read_split(flags, split) for split in ("train", "dev")}
     warn_overlap(splits["train"], splits["dev"])
     vocabulary = data.build_vocabulary(flags, splits["train"], key)
-    labels = label_names(flags.dataset, flags.data_dir, **csv_options(flags))
+    labels = data.read_labels(flags)
     train, dev = (
         data.encode_split(flags, split, records, vocabulary, key)
         for split, records in splits.items()

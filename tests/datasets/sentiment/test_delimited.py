@@ -1,91 +1,17 @@
-"""Bytes to rows: encodings, delimiters, quoting, and broken rows that stay single."""
+"""Text to rows: delimiters, quoting, and broken rows that stay single."""
 
 import csv
 import io
-import logging
+import itertools
 
 import pytest
 
-from datasets.files import broken_letters
 from datasets.sentiment import delimited
-
-GREEK = "καλό, πολύ καλό έργο"
-
-
-def text_of(path, encoding=None):
-    """The text of a short file, as its layout is found from it."""
-    text, whole = delimited.read_head(path, delimited.find_encoding(path, encoding))
-    assert whole
-    return text
 
 
 def rows_of(text, delimiter, quoting):
-    return list(delimited.rows(io.StringIO(text, newline=""), delimiter, quoting))
-
-
-@pytest.mark.parametrize(
-    ("raw", "expected"),
-    [
-        ("é,1".encode(), "é,1"),
-        (b"\xef\xbb\xbf" + "é,1".encode(), "é,1"),
-        ("é,1".encode("utf-16"), "é,1"),
-        ("é,1".encode("utf-16-be").join([b"\xfe\xff", b""]), "é,1"),
-        ("é – “so”,1".encode("cp1252"), "é – “so”,1"),
-        ("déjà vu,1".encode("latin-1"), "déjà vu,1"),
-        (b"plain,1", "plain,1"),
-        (b"a\0b,1" + b" " * 20, "ab,1" + " " * 20),
-        (GREEK.encode() + b"\xff,1", GREEK + "\udcff,1"),  # one broken byte is no other encoding
-    ],
-)
-def test_the_encoding_is_found(tmp_path, raw, expected):
-    path = tmp_path / "a.csv"
-    path.write_bytes(raw)
-    assert text_of(path) == expected
-    (row,) = delimited.read_rows(path, delimited.find_encoding(path), ",", "double")
-    assert ",".join(row.fields) == expected
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "cp1253", "utf-16", "utf-16-le", "utf-8-sig"])
-def test_the_encoding_may_be_named(tmp_path, encoding):
-    (tmp_path / "a.csv").write_bytes(GREEK.encode(encoding))
-    assert text_of(tmp_path / "a.csv", encoding) == GREEK
-
-
-@pytest.mark.parametrize(
-    ("encoding", "raw"),
-    [
-        ("utf-8", b"a\xffb"),
-        ("utf-8-sig", b"a\xffb"),
-        ("cp1252", b"a\x81b"),
-        ("utf-16-le", b"a\0\0\xd8b\0"),
-    ],
-)
-def test_what_is_not_in_a_named_encoding_is_seen_as_broken(tmp_path, encoding, raw):
-    (tmp_path / "a.csv").write_bytes(raw)
-    assert delimited.find_encoding(tmp_path / "a.csv", encoding) == encoding
-    assert broken_letters(text_of(tmp_path / "a.csv", encoding)) == 1
-    assert broken_letters("a � that stood in the file") == 0
-
-
-def test_falling_back_is_told(tmp_path, caplog):
-    (tmp_path / "a.csv").write_bytes("é".encode("cp1252"))
-    with caplog.at_level(logging.WARNING):
-        assert delimited.find_encoding(tmp_path / "a.csv") == "cp1252"
-    assert "a.csv is not UTF-8: read as cp1252" in caplog.text
-
-
-def test_an_unknown_encoding_and_no_text(tmp_path):
-    (tmp_path / "a.csv").write_bytes("é,1".encode("utf-16-le"))
-    with pytest.raises(ValueError, match=r"is not text, or `encoding` must be named"):
-        delimited.find_encoding(tmp_path / "a.csv")
-    for encoding in ("utf-9", "hex", "idna"):
-        with pytest.raises(ValueError, match=f"`encoding` must be one .*Got '{encoding}'"):
-            delimited.find_encoding(tmp_path / "a.csv", encoding)
-
-
-def test_one_broken_letter_of_utf_16_is_no_other_encoding(tmp_path):
-    (tmp_path / "a.csv").write_bytes("good,1\n".encode("utf-16") + b"\0\xd8b\0")
-    assert delimited.find_encoding(tmp_path / "a.csv") == "utf-16"
+    blocks = delimited.rows(io.StringIO(text, newline=""), delimiter, quoting)
+    return list(itertools.chain.from_iterable(blocks))
 
 
 def table(delimiter: str, quoting: str) -> str:
@@ -114,6 +40,20 @@ def test_the_layout_is_found(delimiter, quoting, line_end):
     if quoting != "none":
         assert rows[4].fields[1].endswith(f'"so"{line_end}and on')
         assert [row.line for row in rows[:3]] == [1, 3, 5]
+
+
+@pytest.mark.parametrize("first", ["sep=;\n", "SEP=;\r\n", '"sep=;"\r'])
+def test_a_first_line_that_names_the_delimiter(tmp_path, first):
+    """As spreadsheets write it: a comma would do as well, by the rows alone."""
+    (tmp_path / "a.csv").write_bytes((first + "text;label, that is\na, b;1\n").encode())
+    text, _ = delimited.read_head(tmp_path / "a.csv", "utf-8")
+    assert delimited.find_layout(text) == (";", "double")
+    assert delimited.find_layout(text, delimiter=",") == (",", "double")
+    (rows,) = delimited.read_rows(tmp_path / "a.csv", "utf-8", ";", "double")
+    assert [tuple(row) for row in rows] == [
+        (2, 1, ["text", "label, that is"]),
+        (3, 1, ["a, b", "1"]),
+    ]
 
 
 def test_a_plain_table_is_read_with_the_usual_quoting():
