@@ -52,7 +52,7 @@ def show(description: Mapping[str, Any]) -> None:
 def lines_of(value: Any, indent: str = "") -> Iterator[str]:
     """A description as lines: `name: value`, deeper values further in.
 
-    {"splits": {"train": 4000, "dev": 500}, "left_out": {}} -> "splits: train 4,000, dev 500"
+    {"splits": {"train": 4000, "dev": 500}, "left_out": {}} -> "splits: train: 4,000, dev: 500"
     """
     named = isinstance(value, Mapping)
     entries = list(value.items()) if named else [("-", item) for item in value]
@@ -73,7 +73,7 @@ def _in_line(value: Any) -> str | None:
     if not isinstance(value, (Mapping, list, tuple)):
         return _shown(value)
     if isinstance(value, Mapping):
-        parts = [f"{str(key).replace('_', ' ')} {_shown(item)}" for key, item in value.items()]
+        parts = [f"{str(key).replace('_', ' ')}: {_shown(item)}" for key, item in value.items()]
         items = value.values()
     else:
         parts, items = [_shown(item) for item in value], value

@@ -87,7 +87,7 @@ def describe(
     """What `load` understands of a data set: `files`, and each of `splits` with its labels' counts.
 
     Of a `csv`, of each file: encoding, delimiter, quoting, header, columns and why these, rows,
-    letters of a text, texts that stand there again, what was left out.
+    letters of a text, texts that stand there again, what was left out; and `notes`.
 
     Raises:
       ValueError: as `load`, for any of `splits`.
@@ -97,7 +97,7 @@ def describe(
         reviews, places = _chosen(dataset, split, data_dir, seed, limit, cache, options)
         labels = np.bincount(reviews.labels[places], minlength=len(reviews.names)).tolist()
         names = dict(zip(reviews.names, labels, strict=True))
-        counts[split] = {"texts": len(places), **names}
+        counts[split] = {"texts": len(places), "labels": names}
     if dataset == "csv":
         found = csv_file.describe(data_dir, cache=cache, **options)
     else:

@@ -10,7 +10,6 @@ from typing import NamedTuple
 from datasets.sentiment.names import LABELS, MISSING, NEGATIVE, POSITIVE, TEXTS, plain
 from datasets.sentiment.profile import VALUES, Column, Profile, is_number
 
-FEW = 100  # values at most of a label that is known by its values alone
 SHOWN = 5  # values of a column in a message
 
 
@@ -35,8 +34,8 @@ def find_columns(
     """The columns as named, or found: by their names, else by their contents.
 
     By its contents the text is the column with the longest values that are no addresses, twice as
-    long as any other's; the label is the one with a few values that come again, or, of several, the
-    one whose values are words for positive and negative.
+    long as any other's; the label is the one with values that come again, or, of several, the one
+    whose values are words for positive and negative.
 
     The first row is a header if it has a column's name (a named one, or a usual one: text, review,
     label, sentiment, ...), if it has no number above a column of numbers, or if its label is none
@@ -185,8 +184,6 @@ def _few_values(profile: Profile, taken: set) -> tuple[int, str]:
     if len(free) == 1:
         return free[0], "the only column beside the text"
     likely = [place for place in free if _can_be_label(profile.columns[place], profile.rows)]
-    few = [place for place in likely if len(profile.columns[place].different) <= FEW]
-    likely = few or likely
     opinions = [place for place in likely if _has_opinions(profile.columns[place])]
     if len(opinions) == 1:
         return opinions[0], "its values are words for positive and negative"
@@ -197,7 +194,7 @@ def _few_values(profile: Profile, taken: set) -> tuple[int, str]:
         )
     if len(likely) > 1:
         raise ValueError(_ambiguous("label", likely, profile, header=False))
-    return likely[0], "the only column with a few values that come again"
+    return likely[0], "the only column with values that come again"
 
 
 def _has_opinions(column: Column) -> bool:
@@ -221,7 +218,7 @@ def _described(places: Iterable[int], profile: Profile, header: bool) -> str:
     for place in places:
         column = profile.columns[place]
         values = column.different
-        examples = sorted(values) if values and len(values) <= FEW else column.samples
+        examples = sorted(values) if values else column.samples
         number = f"over {VALUES:,}" if values is None else len(values)
         shown.append(
             f"{place} ({column.first[:40]!r}, {number} values: "

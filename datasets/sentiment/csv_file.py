@@ -28,17 +28,17 @@ _LOG = logging.getLogger(__name__)
 class Table(NamedTuple):
     """A file, or a folder's files, and what a pass over train's found.
 
-    paths: split -> its own file; a single file is "train".
-    unlabelled: files of other splits that have no labels, and so stand for no split.
+    paths: split -> its own file; a single file is "train". A file without labels is none's.
     tenths: the split of each tenth of train's file, which may hold others, too.
     names: the labels.
+    notes: what a user should know, a sentence each.
     """
 
     paths: dict[str, Path]
-    unlabelled: list[Path]
     tenths: list[str]
     train: Survey
     names: tuple[str, ...]
+    notes: list[str]
 
 
 def open_table(data_dir: Path | str | None, options: Options, cache: Cache | None = None) -> Table:
@@ -57,8 +57,15 @@ def open_table(data_dir: Path | str | None, options: Options, cache: Cache | Non
     own = {split: path for split, path in paths.items() if path not in unlabelled}
     dev = "train" if "dev" in own else "dev"
     test = "test" if len(paths) == 1 or ("test" in paths and "test" not in own) else "train"
-    tenths = ["train"] * 8 + [dev, test]
-    return Table(own, unlabelled, tenths, train, _names(train, paths["train"]))
+    notes = [
+        f"{path} has no labels, and is left out: its split is a tenth of {paths['train'].name}."
+        for path in unlabelled
+    ]
+    names = _names(train, paths["train"])
+    notes += _notes(train, names, paths["train"])
+    for note in notes:
+        _tell(note)
+    return Table(own, ["train"] * 8 + [dev, test], train, names, notes)
 
 
 def read(
@@ -121,7 +128,7 @@ def label_names(
 
 
 def describe(data_dir: Path | str | None, *, cache: Cache | None = None, **options) -> dict:
-    """What was understood: `files`, spellings of labels that were merged, files without labels.
+    """What was understood of each of the `files`, and `notes`.
 
     Raises:
       ValueError: as `read`.
@@ -135,17 +142,12 @@ def describe(data_dir: Path | str | None, *, cache: Cache | None = None, **optio
         described.append(
             {"path": str(path), "splits": list(splits)} | _described(survey(path, own, cache))
         )
-    merged = spellings(table.train.values, table.names)
-    return {
-        "files": described,
-        **({"label_spellings": merged} if merged else {}),
-        **({"files_without_labels": list(map(str, table.unlabelled))} if table.unlabelled else {}),
-    }
+    return {"files": described, "notes": table.notes}
 
 
 def _described(found: Survey) -> dict:
     """A survey as `describe` gives it."""
-    written, columns, keys = found.written, found.columns, found.keys
+    written, columns = found.written, found.columns
     places = (columns.text, columns.label)
     names = [columns.header[place] if columns.header else None for place in places]
     shown = [
@@ -159,11 +161,22 @@ def _described(found: Survey) -> dict:
         "header": columns.header,
         "text_column": shown[0],
         "label_column": shown[1],
-        "rows": len(keys),
+        "rows": len(found.labels),
         "letters": dict(zip(("min", "median", "max"), found.lengths, strict=True)),
-        "repeated_texts": len(keys) - len(np.unique(keys)),
+        **_repeats(found),
         "left_out": found.left_out,
     }
+
+
+def _repeats(found: Survey) -> dict[str, int]:
+    """How many rows have the text of an earlier one, and how many of those another label."""
+    meanings = {value: meaning(value) for value in found.values}
+    numbers = {value: place for place, value in enumerate(dict.fromkeys(meanings.values()))}
+    labels = np.array([numbers[meanings[value]] for value in found.values], np.uint64)
+    odd = np.uint64(0x9E3779B97F4A7C15)
+    texts = len(np.unique(found.keys))
+    labelled = len(np.unique(found.keys ^ (odd * labels[found.labels])))
+    return {"repeated_texts": len(found.keys) - texts, "of_other_labels": labelled - texts}
 
 
 def files(data_dir: Path | str | None) -> dict[str, Path]:
@@ -249,7 +262,7 @@ def _tell(message: str) -> None:
 
 
 def _names(train: Survey, path: Path) -> tuple[str, ...]:
-    """The labels in order, told where several spellings are one, or where one has most rows."""
+    """The labels in their order."""
     counts, total = train.counts, len(train.labels)
     names = names_of(counts)
     if len(names) < 2:
@@ -262,10 +275,18 @@ def _names(train: Survey, path: Path) -> tuple[str, ...]:
             f"{path} must have labels that repeat. Got {len(names):,} of them in {total:,} "
             "rows: is `label_column` the right one?"
         )
-    for name, others in spellings(counts, names).items():
-        _tell(f"{path}: {', '.join(map(repr, others))} is taken for the label {name!r}.")
+    return names
+
+
+def _notes(train: Survey, names: tuple[str, ...], path: Path) -> list[str]:
+    """Where several spellings are one label, and where one label has most rows."""
+    counts, total = train.counts, len(train.labels)
+    notes = [
+        f"{path}: {', '.join(map(repr, others))} is taken for the label {name!r}."
+        for name, others in spellings(counts, names).items()
+    ]
     largest = max(counts, key=counts.get)
     if counts[largest] > UNBALANCED * total:
         share = 100 * counts[largest] / total
-        _tell(f"{path} is unbalanced: {share:.1f}% of its rows are {largest!r}.")
-    return names
+        notes.append(f"{path} is unbalanced: {share:.1f}% of its rows are {largest!r}.")
+    return notes

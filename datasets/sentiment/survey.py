@@ -4,6 +4,7 @@ The pass is all that a later reading needs beside the texts; it is kept under th
 """
 
 import array
+import functools
 import itertools
 import json
 import time
@@ -133,6 +134,11 @@ def how_written(path: Path, options: Options) -> Written:
     Raises:
         ValueError: a bad option, an empty file, or one that is no table.
     """
+    return _how_written(path, options, stamps(path))
+
+
+@functools.lru_cache(maxsize=8)
+def _how_written(path: Path, options: Options, state: tuple) -> Written:
     encoding = find_encoding(path, options.encoding)
     head, whole = delimited.read_head(path, encoding)
     if not head.strip():

@@ -87,7 +87,7 @@ def check_inspect(pipeline, run: Path, capsys, *flags) -> None:
     assert f"dataset: {description['dataset']}" in printed
     for split, sizes in description["splits"].items():
         assert f"{split}:" in printed
-        assert all(count > 0 for count in sizes.values())
+        assert all(count for count in sizes.values())
 
 
 def check_evaluate(pipeline, run: Path, *flags) -> None:
