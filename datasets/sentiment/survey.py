@@ -29,7 +29,7 @@ MAX_BROKEN = 1 / 20  # of the rows; more is an error
 VERSION = 1  # of the pass: another one makes what is kept anew
 
 _HEAD = 5000  # rows from which the width is found, and columns are tried
-_HARMLESS = ("no label", "label ", "empty text", "text ", "header")  # how their kinds begin
+_HARMLESS = ("no label", "empty text", "text ", "header")  # how their kinds begin
 _SURVEYS: dict[tuple, "Survey"] = {}  # the last few, by file, options and the file's state
 _TOLD = 5.0  # seconds between two lines of progress
 
@@ -228,7 +228,7 @@ def _settle(path: Path, written: Written, columns: Columns, faults: Faults, usab
     remedy = (
         f"read with delimiter {written.delimiter!r}, quoting {written.quoting!r}, columns "
         f"{columns.text} and {columns.label}; mend the file, or name `delimiter`, `quoting`, "
-        "`encoding` or the columns"
+        "`encoding` or the columns; a label that is a word for no value needs another name"
     )
     faults.settle(str(path), {"rows": (broken, usable + broken)}, MAX_BROKEN, remedy)
 

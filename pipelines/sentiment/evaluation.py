@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from datasets.sentiment import label_names, load
+from datasets.sentiment.labels import meaning
 from pipelines.contract import Evaluation
 from pipelines.sentiment import metrics
 from pipelines.sentiment.flags import Evaluate, csv_options
@@ -111,13 +112,14 @@ def _records(flags: Evaluate, about: dict[str, Any]) -> tuple[tf.data.Dataset, n
         **options,
     )
     names = label_names(flags.dataset, flags.data_dir, **options)
-    unknown = sorted(set(names) - set(about["labels"]))
+    known = {meaning(label): place for place, label in enumerate(about["labels"])}
+    unknown = sorted(name for name in names if meaning(name) not in known)
     if unknown:
         raise ValueError(
             f"The labels must be among the model's: {', '.join(about['labels'])}. Got "
             f"{', '.join(unknown)}."
         )
-    return records, np.array([about["labels"].index(name) for name in names])
+    return records, np.array([known[meaning(name)] for name in names])
 
 
 def _answered(model, records, numbers: np.ndarray, batch_size: int) -> Iterator[Text]:

@@ -87,6 +87,12 @@ def test_rows_without_a_label_are_left_out_however_many(tmp_path):
     assert survey.survey(path, survey.Options()).left_out == {"no label": 100}
 
 
+def test_words_for_no_value_may_be_a_label_and_are_refused_where_they_are_many(tmp_path):
+    path = write(tmp_path / "a.csv", rows(90, ("for", "against", "None")))
+    with pytest.raises(ValueError, match=r"(?s)30 of 90 rows .* another name.*label 'None': 30"):
+        survey.survey(path, survey.Options())
+
+
 def test_the_digest_of_a_changed_file_is_another(tmp_path):
     path = write(tmp_path / "a.csv", rows(10))
     first = file_digest(path)
