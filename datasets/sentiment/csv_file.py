@@ -3,13 +3,13 @@
 import functools
 import itertools
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from datasets.faults import Faults
+from datasets.faults import Faults, printable
 from datasets.files import Cache, check_place, find_files, find_splits
 from datasets.sentiment import delimited
 from datasets.sentiment.columns import Columns
@@ -243,10 +243,15 @@ def _numbered(found: Survey, chosen: np.ndarray, names: Sequence[str], where: st
     unknown = sorted(found.values[place] for place in np.unique(labels) if numbers[place] < 0)
     if unknown:
         raise ValueError(
-            f"Labels of {where} must be among those of train ({', '.join(names[:10])}). "
-            f"Got {', '.join(map(repr, unknown[:10]))}."
+            f"Labels of {where} must be among those of train ({_listed(names)}). "
+            f"Got {_listed(map(repr, unknown))}."
         )
     return np.array(numbers, np.int32)[labels]
+
+
+def _listed(labels: Iterable[str]) -> str:
+    """The first ten, for a message."""
+    return ", ".join(map(printable, itertools.islice(labels, 10)))
 
 
 def _texts(path: Path, found: Survey) -> Iterator[tuple[int, str]]:
@@ -267,8 +272,8 @@ def _names(train: Survey, path: Path) -> tuple[str, ...]:
     names = names_of(counts)
     if len(names) < 2:
         raise ValueError(
-            f"{path} must have two labels or more. Got {names[0]!r} alone, in all of its "
-            f"{total:,} rows: is `label_column` the right one?"
+            f"{path} must have two labels or more. Got {printable(names[0])!r} alone, in all "
+            f"of its {total:,} rows: is `label_column` the right one?"
         )
     if 2 * len(names) > total > 20:
         raise ValueError(
@@ -282,11 +287,11 @@ def _notes(train: Survey, names: tuple[str, ...], path: Path) -> list[str]:
     """Where several spellings are one label, and where one label has most rows."""
     counts, total = train.counts, len(train.labels)
     notes = [
-        f"{path}: {', '.join(map(repr, others))} is taken for the label {name!r}."
+        f"{path}: {_listed(map(repr, others))} is taken for the label {printable(name)!r}."
         for name, others in spellings(counts, names).items()
     ]
     largest = max(counts, key=counts.get)
     if counts[largest] > UNBALANCED * total:
         share = 100 * counts[largest] / total
-        notes.append(f"{path} is unbalanced: {share:.1f}% of its rows are {largest!r}.")
+        notes.append(f"{path} is unbalanced: {share:.1f}% of its rows are {printable(largest)!r}.")
     return notes

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from datasets.sentiment.cleaning import clean
 from datasets.sentiment.names import MISSING
 
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)")
+# Of so few digits that no two become one; another is a word like others.
+_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,9}(?:\.[0-9]{0,6})?|\.[0-9]{1,6})")
 
 
 @functools.lru_cache(maxsize=10_000)

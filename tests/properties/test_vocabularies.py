@@ -15,7 +15,14 @@ from pipelines.charlm.signatures import Texts
 from pipelines.sentiment import data as sentiment
 from pipelines.sentiment.flags import Train
 from pipelines.translation.data import longest_pieces
-from pipelines.translation.subwords import BYTES, MARK, SPECIAL, Subwords, numbered_pieces
+from pipelines.translation.subwords import (
+    BYTES,
+    MARK,
+    SPECIAL,
+    Subwords,
+    numbered_pieces,
+    split_words,
+)
 from tests.pipelines.sentiment.small import records_of
 from tests.properties.strategies import any_texts, texts
 
@@ -59,7 +66,7 @@ def test_subwords_give_every_text_back(batch):
 
 @given(batches)
 def test_graph_cuts_words_as_python_does(batch):
-    words = SUBWORDS.words(as_bytes(batch)).to_list()
+    words = split_words(as_bytes(batch)).to_list()
     longest = max(map(len, NUMBERS))
     wanted = [[t for word in row for t in longest_pieces(word, NUMBERS, longest)] for row in words]
     assert encode(as_bytes(batch)).to_list() == wanted

@@ -15,6 +15,7 @@ from datasets.sentiment.labels import cleaned, meaning, names_of, spellings
         ({"good": 2, "Good": 2, "bad": 1}, ("Good", "bad")),
         ({"1": 1, "1.0": 1, "01": 1, "0": 1}, ("0", "1")),
         ({"1.0": 9, "1": 1, "0": 1}, ("0", "1.0")),
+        ({"7" * 5000: 1, "7" * 5001: 1, "1": 1}, ("1", "7" * 5000, "7" * 5001)),
         ({"Straße": 2, "STRASSE": 1, "b": 1}, ("Straße", "b")),
     ],
 )
