@@ -18,12 +18,13 @@ from pipelines.inspection import lengths_of
 from pipelines.runs import json_digest, read_json, write_json
 from pipelines.sentiment.flags import Train, csv_options
 from pipelines.store import Store, cached_store
+from pipelines.unicode import compose
 
 PAD, UNKNOWN = range(2)
 SPECIAL = ("<padding>", "<unknown>")  # no token is ever spelt so: < is a token of its own
 BATCH = 1000  # texts a call
 SAMPLE = 1_000_000  # texts that the vocabulary is counted over, at most
-VERSION = 1  # of the transform: another one makes caches anew
+VERSION = 2  # of the transform: another one makes caches anew
 
 # (pattern, replacement), one after the other, in RE2's syntax; after `datasets.sentiment.CLEANING`.
 RULES = (
@@ -66,7 +67,7 @@ def tokenize(texts: tf.Tensor, lower_case: bool = True) -> tf.RaggedTensor:
         texts: of any length, empty ones too.
         lower_case: whether "Great" and "great" are one word.
     """
-    texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
+    texts = compose(tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace"))
     for pattern, replacement in (*CLEANING, *RULES):
         texts = tf.strings.regex_replace(texts, pattern, replacement)
     if lower_case:

@@ -9,6 +9,7 @@ import tensorflow as tf
 from pipelines.contract import Export
 from pipelines.exporting import signatures_of, stored_in_half
 from pipelines.translation.subwords import END, PAD, START, Subwords
+from pipelines.unicode import compose
 from zoo.decoding import Rules
 from zoo.models.translator import Translator
 
@@ -62,7 +63,7 @@ class Signatures:
 
     def _read(self, text):
         """Tokens of each text and the end token, and which texts have any."""
-        tokens = self.subwords.encode(text, self.rules["max_length"] - 1)
+        tokens = self.subwords.encode(compose(text), self.rules["max_length"] - 1)
         end = tf.RaggedTensor.from_tensor(tf.fill([tf.size(text), 1], END))
         padded = tf.concat([tokens, end], axis=1).to_tensor()
         # No text at all: still one step, as a loop over none has no shape.
@@ -115,8 +116,8 @@ def translation_export(
         last.
 
     A text without words gets the translation "" and score 0. A text is read up to its first
-    `max_length` - 1 subwords. What is not UTF-8 is read as U+FFFD. No text touches the answers of
-    the others.
+    `max_length` - 1 subwords. What is not UTF-8 is read as U+FFFD, a letter and its
+    accent as one. No text touches the answers of the others.
 
     Args:
         translator: trained model.

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FEW = {"training": 2, "exports": 3, "together": 1}
-MANY = {"training": 15, "exports": 20, "together": 5}
+TRIES = {"training": 15, "exports": 20, "together": 5}
 
 
 def tell(folder, tries):
@@ -33,12 +32,13 @@ def tell(folder, tries):
     return json.loads(done.stdout.splitlines()[-1]), tries
 
 
-@pytest.fixture(scope="module", params=["few", pytest.param("many", marks=pytest.mark.slow)])
-def told(request, tmp_path_factory):
-    return tell(tmp_path_factory.mktemp("told"), FEW if request.param == "few" else MANY)
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    return tell(tmp_path_factory.mktemp("told"), TRIES)
 
 
-@pytest.mark.parametrize("story", FEW)
+@pytest.mark.slow
+@pytest.mark.parametrize("story", TRIES)
 def test_story(told, story):
     """host.py says what each of them is; here is whether it was a story at all.
 

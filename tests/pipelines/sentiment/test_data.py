@@ -224,3 +224,10 @@ def test_key_names_all_that_the_tokens_depend_on(tmp_path):
     path.write_text("text,label\nfine,0\n")
     assert data.data_key(Train(**flags)) != key
     assert data.data_key(Train()) != data.data_key(Train(split_seed=1))
+
+
+def test_a_letter_and_its_accent_are_one_letter():
+    whole, apart = "cliché", "cliche\u0301"
+    assert whole != apart
+    tokens = data.tokenize(tf.constant([apart, whole])).to_list()
+    assert tokens[0] == tokens[1]

@@ -85,6 +85,7 @@ def test_export_gives_a_version_that_answers_the_same(run):
     verb_checks.check_export(PIPELINE, run, answer)
 
 
+@pytest.mark.slow
 def test_killed_training_ends_as_an_unbroken_one(run, tmp_path):
     verb_checks.check_killed(PIPELINE, "pipelines.sentiment", run, tmp_path, *FLAGS)
 

@@ -39,7 +39,8 @@ RULES = {
 }
 TEXTS = ["a dog.", "", "red cats", "  \u00a0", "dog", "ü€ 你", "a b a b a b a b a b", "red red dog"]
 GOOD = [0, 2, 4, 5, 6, 7]
-RAW = [text.encode() for text in TEXTS] + [b"a \xff dog"]
+APART = "u\u0308€ 你"  # the sixth text with its first letter in two code points
+RAW = [*(text.encode() for text in TEXTS), APART.encode(), b"a \xff dog"]
 
 # The other process: no import of ours, and the project is not on its path.
 CLIENT = """
@@ -171,6 +172,12 @@ def test_answers_do_not_depend_on_the_batch(answers):
                 np.testing.assert_allclose(found, whole, rtol=1e-4, atol=1e-5)
             else:
                 np.testing.assert_array_equal(found, whole)
+
+
+def test_a_letter_and_its_accent_are_read_as_one(answers):
+    for name in ("serving_default", "greedy", "attention"):
+        assert answers[f"{name}/all/translation"][-2] == answers[f"{name}/all/translation"][5]
+        assert answers[f"{name}/all/score"][-2] == pytest.approx(answers[f"{name}/all/score"][5])
 
 
 def test_batch_of_none(answers):

@@ -118,6 +118,7 @@ def test_runs_in_a_graph_of_any_size(build, inputs):
     np.testing.assert_allclose(compiled(part), model(part), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_jax_gives_the_same_answers(build, rules, inputs, tmp_path):
     if importlib.util.find_spec("jax") is None:
         pytest.skip("jax is not installed: the captioner was not run on it")

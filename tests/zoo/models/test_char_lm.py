@@ -264,6 +264,7 @@ def test_bad_arguments_say_what_is_wrong(options, message):
 
 
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
+@pytest.mark.slow
 def test_another_backend_gives_the_same(tmp_path):
     model, text = build(), tokens(TIME + 1, batch=4 * BATCH)  # four batches
     begins = np.random.default_rng(1).random(4 * BATCH) < 0.5

@@ -194,6 +194,7 @@ np.savez(sys.argv[2], logits=logits, losses=losses)
 """
 
 
+@pytest.mark.slow
 def test_jax_gives_the_same_answers_and_learns_the_same(tmp_path):
     pytest.importorskip("jax")
     model = build("max+mean+last+attention", pairs=3, pair_units=2)

@@ -255,6 +255,7 @@ np.savez("answers.npz", logits=logits, loss=loss, trained=trained)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
+@pytest.mark.slow
 def test_jax_gives_and_learns_the_same(inputs, tmp_path):
     model = build("additive")
     weights = {f"weight_{i}": w for i, w in enumerate(model.get_weights())}
