@@ -18,7 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import tyro
 
-from benchmarks.throughput import CASES, Case
+from benchmarks.throughput import Case, chosen
 from benchmarks.timing import give, interleaved_medians, machine
 
 
@@ -87,13 +87,7 @@ def main(
         seconds: how long one data set may take at most, preparations aside.
         output: also write the report to this file.
     """
-    cases = [
-        case
-        for case in CASES
-        if (not tasks or case.task in tasks)
-        and (not datasets or case.dataset in datasets)
-        and (data_dir is not None or case.folder is None)
-    ]
+    cases = chosen(tasks, datasets, data_dir)
     give(report(cases, data_dir and data_dir.resolve(), steps, rounds, seconds), output)
 
 

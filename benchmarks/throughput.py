@@ -75,6 +75,17 @@ CASES = (
 )
 
 
+def chosen(tasks: Sequence[str], datasets: Sequence[str], data_dir: Path | None) -> list[Case]:
+    """The cases of some tasks and data sets (none named: of all); demos alone without data."""
+    return [
+        case
+        for case in CASES
+        if (not tasks or case.task in tasks)
+        and (not datasets or case.dataset in datasets)
+        and (data_dir is not None or case.folder is None)
+    ]
+
+
 def train_seconds(
     tree: Path, command: Sequence[str], state: Path, log: Path, epochs: int
 ) -> list[float]:
@@ -187,13 +198,7 @@ def main(
     """
     if epochs < 2:
         raise ValueError(f"`epochs` must be at least 2. Got {epochs}.")
-    cases = [
-        case
-        for case in CASES
-        if (not tasks or case.task in tasks)
-        and (not datasets or case.dataset in datasets)
-        and (data_dir is not None or case.folder is None)
-    ]
+    cases = chosen(tasks, datasets, data_dir)
     trees = {"before": before.resolve(), "after": after.resolve()}
     give(report(trees, cases, data_dir and data_dir.resolve(), rounds, epochs), output)
 
