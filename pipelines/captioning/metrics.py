@@ -27,11 +27,6 @@ import statistics
 import warnings
 from collections.abc import Sequence
 
-from nltk.corpus import wordnet
-from nltk.tokenize import TreebankWordTokenizer
-from nltk.translate.bleu_score import corpus_bleu
-from nltk.translate.meteor_score import meteor_score
-
 from pipelines.captioning.ciderd import cider_d, document_frequencies, prepare_references
 
 ROUGE_BETA = 1.2  # weight of recall over precision in coco-caption's ROUGE-L
@@ -42,7 +37,6 @@ _PUNCTUATION = frozenset(
     ("''", "'", "``", "`", '"', ".", "..", "...", "?", "!", ",", ":", ";", "-", "--")
 )
 _BRACKETS = {"(": "-lrb-", ")": "-rrb-", "[": "-lsb-", "]": "-rsb-", "{": "-lcb-", "}": "-rcb-"}
-_TREEBANK = TreebankWordTokenizer()
 
 
 def tokenize_for_metrics(text: str) -> list[str]:
@@ -56,7 +50,7 @@ def tokenize_for_metrics(text: str) -> list[str]:
 
 @functools.lru_cache(maxsize=2**17)  # the same references are read at every validation
 def _tokenize(text: str) -> tuple[str, ...]:
-    tokens = _TREEBANK.tokenize(text.lower())
+    tokens = _treebank().tokenize(text.lower())
     return tuple(_BRACKETS.get(token, token) for token in tokens if token not in _PUNCTUATION)
 
 
@@ -85,6 +79,9 @@ def caption_metrics(
     metrics["cider_d"] = float(cider_d(words, prepared, frequencies).mean())
     metrics["rouge_l"] = statistics.fmean(map(rouge_l, words, truths))
     if _wordnet_is_installed():
+        from nltk.corpus import wordnet
+        from nltk.translate.meteor_score import meteor_score
+
         metrics["meteor"] = statistics.fmean(
             meteor_score(truth, candidate, wordnet=wordnet) if candidate else 0.0
             for candidate, truth in zip(words, truths, strict=True)
@@ -127,6 +124,14 @@ def rouge_l(candidate: Sequence[str], references: Sequence[Sequence[str]]) -> fl
     return (1 + square) * precision * recall / (recall + square * precision)
 
 
+@functools.cache
+def _treebank():
+    # nltk is imported where it is needed: it takes half a second, and `predict` does without.
+    from nltk.tokenize import TreebankWordTokenizer
+
+    return TreebankWordTokenizer()
+
+
 def _check(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> None:
     if not len(candidates):
         raise ValueError("`candidates` must hold at least one caption. Got none.")
@@ -151,6 +156,8 @@ def _bleu(
     candidates: Sequence[Sequence[str]], references: Sequence[Sequence[Sequence[str]]]
 ) -> list[float]:
     """BLEU-1 to BLEU-4, 0..100."""
+    from nltk.translate.bleu_score import corpus_bleu
+
     with warnings.catch_warnings():
         # nltk warns that a score without matches is 0: that is the answer wanted here.
         warnings.filterwarnings("ignore", message=r"\s*The hypothesis contains 0 counts")
@@ -171,6 +178,8 @@ def _longest_common_subsequence(first: Sequence[str], second: Sequence[str]) -> 
 
 
 def _wordnet_is_installed() -> bool:
+    from nltk.corpus import wordnet
+
     try:
         wordnet.ensure_loaded()
     except LookupError:

@@ -15,13 +15,14 @@ from pipelines.inspection import lengths_of
 from pipelines.runs import json_digest, read_json, write_json
 from pipelines.store import Store, cached_store
 from pipelines.translation.flags import Train
+from pipelines.translation.sentences import split_sentences
 from pipelines.translation.subwords import END, learn_vocabulary, numbered_pieces, split_words
 
 SIDES = ("source", "target")
 BATCH = 1000  # pairs a call
 SAMPLE = 1_000_000  # pairs that the vocabulary is learnt from, at most
 CACHED_WORDS = 2**18  # whose pieces are remembered
-VERSION = 1  # of the transform: another one makes caches anew
+VERSION = 2  # of the transform: another one makes caches anew
 
 
 def read_split(flags: Train, split: str) -> tf.data.Dataset:
@@ -105,13 +106,31 @@ def encode_split(
     return cached_store(flags.cache_dir, {**key, **kind}, numbered(records, vocabulary))
 
 
+def sentence_pairs(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Pairs of sentences from pairs of texts, `<string>[texts]` -> `<string>[pairs]` of each side.
+
+    A pair whose sides have the same number of sentences gives so many pairs; another stays whole.
+    """
+    sentences = {side: split_sentences(batch[side]) for side in SIDES}
+    counts = [rows.row_lengths() for rows in sentences.values()]
+    alike = (counts[0] == counts[1]) & (counts[0] > 1)
+    pairs = {}
+    for side, rows in sentences.items():
+        whole = tf.RaggedTensor.from_row_lengths(batch[side], tf.ones_like(counts[0]))
+        both = tf.concat([rows, whole], axis=1)
+        places, last = tf.ragged.range(both.row_lengths()), rows.row_lengths()
+        keep = (places.values < tf.repeat(last, last + 1)) == tf.repeat(alike, last + 1)
+        pairs[side] = tf.ragged.boolean_mask(both, both.with_values(keep)).values
+    return pairs
+
+
 def numbered(records: tf.data.Dataset, vocabulary: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Batches of a store from records of `source` and `target`."""
     pieces = word_cutter(vocabulary)
     dtype = np.uint16 if len(vocabulary) <= 2**16 else np.int32
 
     def split(batch):
-        return {side: split_words(batch[side]) for side in SIDES}
+        return {side: split_words(texts) for side, texts in sentence_pairs(batch).items()}
 
     batches = records.batch(BATCH).map(split, num_parallel_calls=tf.data.AUTOTUNE).prefetch(1)
     for batch in with_progress(batches, lambda batch: int(batch["source"].nrows()), "pairs cut"):

@@ -21,6 +21,8 @@ from pipelines.translation.subwords import END, PAD, START, UNKNOWN
 from pipelines.translation.trainer import Trainer
 from zoo.models.translator import Translator
 
+MAX_REPEATS = 3  # of a passage in a translation: more is a model that has lost its way
+
 # Data and model.
 
 
@@ -41,6 +43,7 @@ def search_rules(flags: Train) -> dict[str, Any]:
         "forbidden_tokens": (UNKNOWN,),
         "max_length": flags.max_length,
         "min_length": 1,
+        "max_repeats": MAX_REPEATS,
         "length_penalty": flags.length_penalty,
     }
 
@@ -91,9 +94,14 @@ def export(flags: Train, run: Path) -> Export:
 def predict(model, flags: Predict) -> Iterator[str]:
     """A translation for each line, in the order given; blank lines stay blank."""
     answer = model.signatures["serving_default"]
-    lines = _lines(flags)
+    lines, number = _lines(flags), 0
     while batch := list(itertools.islice(lines, flags.batch_size)):
-        for translation in answer(text=tf.constant(batch))["translation"].numpy():
+        found = answer(text=tf.constant(batch))
+        cut = found.get("cut", tf.zeros(len(batch), tf.bool)).numpy()  # older models do not say
+        for translation, is_cut in zip(found["translation"].numpy(), cut, strict=True):
+            number += 1
+            if is_cut:
+                print(f"Line {number} is cut: it has a sentence too long.", file=sys.stderr)
             yield translation.decode()
 
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from pipelines.contract import Export
 from pipelines.exporting import signatures_of, stored_in_half
+from pipelines.translation.sentences import split_sentences
 from pipelines.translation.subwords import END, PAD, START, Subwords
 from pipelines.unicode import compose
 from zoo.decoding import Rules
@@ -28,15 +29,17 @@ class Signatures:
         self._beam = tf.function(self._search_beam, input_signature=[TEXTS])
 
     def serving_default(self, text):
-        return self._beam(text)[-1]
+        sentences = split_sentences(text)
+        return _joined(self._beam(sentences.values)[-1], sentences)
 
     def greedy(self, text):
+        sentences = split_sentences(text)
         with self.scope():
-            return self._search(text, method="greedy")[-1]
+            return _joined(self._search(sentences.values, method="greedy")[-1], sentences)
 
     def score(self, text, translation):
         with self.scope():
-            (source, valid), (answers, _) = self._read(text), self._read(translation)
+            (source, valid, _), (answers, *_) = self._read(text), self._read(translation)
             before = _before(tf.where(answers == END, PAD, answers))
             logits = self.translator({"source": source, "tokens": before})
             log_probs = Rules(**self.rules).log_probs(logits, length=self.rules["max_length"])
@@ -55,35 +58,68 @@ class Signatures:
             _, weights = self.translator.logits_and_attention(inputs)
         kept = (tokens != PAD)[:, :, None] & (source != PAD)[:, None]
         return {
-            **found,
+            "translation": found["translation"],
+            "score": tf.where(found["valid"], tf.exp(found["log_prob"] / found["count"]), 0.0),
             "source_pieces": tf.where(source == PAD, "", tf.gather(self.pieces, source)),
             "target_pieces": tf.where(tokens == PAD, "", tf.gather(self.pieces, tokens)),
             "attention": tf.where(kept, weights, 0.0),
         }
 
     def _read(self, text):
-        """Tokens of each text and the end token, and which texts have any."""
-        tokens = self.subwords.encode(compose(text), self.rules["max_length"] - 1)
+        """Tokens of each text and the end token, which texts have any, and which are cut."""
+        longest = self.rules["max_length"]
+        tokens = self.subwords.encode(compose(text), longest)
+        cut = tokens.row_lengths() == longest
+        tokens = tokens[:, : longest - 1]
         end = tf.RaggedTensor.from_tensor(tf.fill([tf.size(text), 1], END))
         padded = tf.concat([tokens, end], axis=1).to_tensor()
         # No text at all: still one step, as a loop over none has no shape.
         some = tf.pad(padded, [[0, 0], [0, tf.maximum(1 - tf.shape(padded)[1], 0)]])
-        return some, tokens.row_lengths() > 0
+        return some, tokens.row_lengths() > 0, cut
 
     def _search(self, text, **options):
-        """Tokens of the texts and of their translations, and the answer of a signature."""
-        source, valid = self._read(text)
+        """Tokens of sentences and of their translations, and what is said of each.
+
+        log_prob is of `count` subwords, valid says which sentences have any, and cut which of them
+        were not read, or not translated, to their end.
+        """
+        source, valid, cut = self._read(text)
         found = self.translator.translate(source, **options, **self.rules)
         tokens = tf.where(valid[:, None], found.tokens[:, 0], PAD)
         translation = tf.where(valid, self.subwords.decode(tokens), "")
-        longest = self.rules["max_length"]
-        counted = tf.cast(tf.minimum(found.lengths[:, 0] + 1, longest), tf.float32)
-        score = tf.where(valid, tf.exp(found.log_probs[:, 0] / counted), 0.0)
-        return source, tokens, {"translation": translation, "score": score}
+        longest, lengths = self.rules["max_length"], found.lengths[:, 0]
+        return (
+            source,
+            tokens,
+            {
+                "translation": translation,
+                "log_prob": found.log_probs[:, 0],
+                "count": tf.cast(tf.minimum(lengths + 1, longest), tf.float32),
+                "valid": valid,
+                "cut": valid & (cut | (lengths == longest)),
+            },
+        )
 
     def _search_beam(self, text):
         with self.scope():
             return self._search(text, method="beam", beam_size=self.beam_size)
+
+
+def _joined(found, sentences):
+    """The answers for texts from those for their sentences."""
+
+    def rows(name):
+        values = tf.cast(found[name], tf.float32) * tf.cast(found["valid"], tf.float32)
+        return sentences.with_values(values)
+
+    counts = tf.reduce_sum(rows("count"), axis=1)
+    mean = tf.reduce_sum(rows("log_prob"), axis=1) / tf.maximum(counts, 1.0)
+    translations = sentences.with_values(found["translation"])
+    return {
+        "translation": tf.strings.strip(tf.strings.reduce_join(translations, 1, separator=" ")),
+        "score": tf.where(counts > 0, tf.exp(mean), 0.0),
+        "cut": tf.reduce_any(sentences.with_values(found["cut"]), axis=1),
+    }
 
 
 def _before(tokens):
@@ -104,18 +140,21 @@ def translation_export(
 ) -> Export:
     """The signatures of an exported translator.
 
-    serving_default: text `<string>[batch]` -> translation `<string>[batch]`, score
-        `<float32>[batch]`: the geometric mean of the probabilities of the translation's subwords
-        and its end, 0..1. By beam search.
+    serving_default: text `<string>[batch]` -> translation `<string>[batch]`; score
+        `<float32>[batch]`, the geometric mean of the probabilities of the translation's subwords
+        and ends, 0..1; cut `<bool>[batch]`, whether a sentence of the text, or its translation, was
+        longer than `max_length`, and its end is missing. By beam search. Each sentence of a text is
+        translated by itself (`split_sentences`), and the translations are joined by spaces.
     greedy: the same by greedy search.
-    score: text, translation -> score of a translation that is given.
+    score: text, translation -> score of a translation that is given, each read as one sentence.
     languages: nothing -> source, target `<string>[]`: the names of the languages.
-    attention (of a translator with attention): text -> translation, score, source_pieces
+    attention (of a translator with attention): text, read as one sentence -> translation, score,
+        source_pieces
         `<string>[batch, source_time]`, target_pieces `<string>[batch, max_length]` and attention
         `<float32>[batch, max_length, source_time]`: where each piece looked; "" and 0 behind the
         last.
 
-    A text without words gets the translation "" and score 0. A text is read up to its first
+    A text without words gets the translation "" and score 0. A sentence is read up to its first
     `max_length` - 1 subwords. What is not UTF-8 is read as U+FFFD, a letter and its
     accent as one. No text touches the answers of the others.
 

@@ -63,7 +63,7 @@ def beam_search(step: Step, state: State, *, beam_size: int, **rules) -> Decoded
 
     def body(place, last, live, ended, state):
         logits, state = advance(step, last, state)
-        log_probs = rules.log_probs(logits, place)
+        log_probs = rules.log_probs(logits, place, live.tokens)
         last, parents, live, ending = _extend(rules, log_probs, place, live)
         both = _join(ended, ending)
         ended = _pick(both, ops.top_k(both.scores, beam_size)[1])

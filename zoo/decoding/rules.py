@@ -18,6 +18,7 @@ Step = Callable[[Tensor, State], tuple[Tensor, State]]
 # hypothesis.
 UNLIKELY, IMPOSSIBLE = -1e8, -1e9
 INTEGER = int, np.integer
+PERIODS = range(1, 5)  # tokens of a passage whose repetition is looked for
 
 
 class Decoded(NamedTuple):
@@ -46,6 +47,9 @@ class Rules:
     A score is log P(y) / lp(|y|), lp(n) = ((5 + n) / 6) ** length_penalty, where |y| counts the end
     token (Wu et al. 2016, "Google's Neural Machine Translation System", equation 14).
 
+    A passage of two to four tokens stands at most `max_repeats` times in a row, and a single token
+    twice as often (a number has many zeros): the token that would begin it once more is forbidden.
+
     A negative id stands for no token: with `end_token=-1` nothing ever ends.
     """
 
@@ -55,6 +59,7 @@ class Rules:
     min_length: int = 0  # words before the end token
     forbidden_tokens: Sequence[int] = ()
     pad_token: int = 0
+    max_repeats: int = 0  # 0: any number
     length_penalty: float = 0.6  # 0: the plain sum; larger favours longer; Wu et al. use 0.6 to 0.7
 
     def __post_init__(self):
@@ -62,12 +67,19 @@ class Rules:
             check("max_length", "be a positive integer", self.max_length, self.max_length > 0)
             fits = 0 <= self.min_length <= self.max_length
             check("min_length", f"be from 0 to {self.max_length}", self.min_length, fits)
+        check("max_repeats", "be 0 or more", self.max_repeats, self.max_repeats >= 0)
         check("length_penalty", "be 0 or more", self.length_penalty, self.length_penalty >= 0)
         open_ended = self.end_token not in self.forbidden_tokens
         check("forbidden_tokens", "leave out the end token", self.forbidden_tokens, open_ended)
 
-    def log_probs(self, logits: Tensor, length: Tensor) -> Tensor:
-        """log P of each next token after `length` words. <float32>[batch, beams, vocabulary]."""
+    def log_probs(self, logits: Tensor, length: Tensor, words: Tensor | None = None) -> Tensor:
+        """log P of each next token after `length` words. <float32>[batch, beams, vocabulary].
+
+        Args:
+            logits: `<float>[batch, beams, vocabulary]`.
+            length: `<int32>[]`.
+            words: `<int32>[batch, beams, max_length]`, for `max_repeats`.
+        """
         vocabulary = logits.shape[-1]
         start = [self.start_token] if isinstance(self.start_token, INTEGER) else []
         unwanted = [*start, self.pad_token, *self.forbidden_tokens]
@@ -81,8 +93,29 @@ class Rules:
         check("forbidden_tokens", "leave a word to choose", self.forbidden_tokens, words_left)
 
         barred = ops.logical_or(barred, ops.logical_and(ends, length < self.min_length))
+        if self.max_repeats and words is not None:
+            repeating = ops.expand_dims(self._repeating(words, length), -1)
+            repeats = ops.any(ops.equal(repeating, ops.arange(vocabulary, dtype="int32")), axis=-2)
+            barred = ops.logical_or(barred, repeats)
         logits = ops.maximum(ops.cast(logits, "float32"), UNLIKELY)
         return ops.log_softmax(ops.where(barred, IMPOSSIBLE, logits), axis=-1)
+
+    def _repeating(self, words: Tensor, length: Tensor) -> Tensor:
+        """Of each period, the token that would repeat a passage too often, or -1.
+
+        `<int32>[batch, beams, max_length]` -> `<int32>[batch, beams, periods]`
+        """
+        counts = [self.max_repeats * (2 if period == 1 else 1) for period in PERIODS]
+        reach = max(count * period for count, period in zip(counts, PERIODS, strict=True))
+        back = length - 1 - ops.arange(reach, dtype="int32")  # the last word first
+        last = ops.take(words, ops.maximum(back, 0), axis=-1)
+        last = ops.where(back >= 0, last, -2 - ops.arange(reach, dtype="int32"))  # equal to none
+        tokens = []
+        for count, period in zip(counts, PERIODS, strict=True):
+            span = (count - 1) * period
+            same = ops.equal(last[..., :span], last[..., period : period + span])
+            tokens.append(ops.where(ops.all(same, axis=-1), last[..., period - 1], -1))
+        return ops.stack(tokens, axis=-1)
 
     def scores(self, log_probs: Tensor, lengths: Tensor) -> Tensor:
         """log P / lp of hypotheses of `lengths` words, the end token counted unless cut off."""

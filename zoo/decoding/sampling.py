@@ -92,7 +92,7 @@ def _follow(step: Step, state: State, rules: Rules, choose: Callable) -> Decoded
 
     def body(place, last, tokens, lengths, total, ended, state):
         logits, state = advance(step, last, state)
-        log_probs = rules.log_probs(logits, place)
+        log_probs = rules.log_probs(logits, place, tokens)
         last = ops.cast(choose(log_probs, place), "int32")
         gain = ops.take_along_axis(log_probs, ops.expand_dims(last, -1), axis=-1)[..., 0]
         total = total + ops.where(ended, 0.0, gain)

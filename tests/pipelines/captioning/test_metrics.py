@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from rouge_score import rouge_scorer
 
-from pipelines.captioning import metrics
 from pipelines.captioning.metrics import (
     caption_metrics,
     metrics_notes,
@@ -153,7 +152,7 @@ class _WordNet:
 
 
 def test_meteor_where_wordnet_is_installed(monkeypatch):
-    monkeypatch.setattr(metrics, "wordnet", _WordNet())
+    monkeypatch.setattr("nltk.corpus.wordnet", _WordNet())
     result = caption_metrics(["a red dog runs", ""], [["a red dog runs", "cats"], ["a man"]])
     # Banerjee and Lavie 2005: F = 1, one chunk over four matches: penalty 0.5 (1/4)³
     assert result["meteor"] == pytest.approx((1 - 0.5 / 64) / 2)
@@ -165,7 +164,7 @@ def test_no_meteor_without_wordnet(monkeypatch):
         def ensure_loaded(self):
             raise LookupError("wordnet")
 
-    monkeypatch.setattr(metrics, "wordnet", Missing())
+    monkeypatch.setattr("nltk.corpus.wordnet", Missing())
     assert "meteor" not in caption_metrics(["a dog"], [["a dog"]])
     assert any("METEOR is left out" in note for note in metrics_notes())
 

@@ -158,3 +158,19 @@ def test_vocabulary_is_read_twice_and_not_held():
 
     assert "▁ab" in learn_vocabulary(read, 300)
     assert passes == [0, 1]
+
+
+def test_texts_of_as_many_sentences_are_pairs_of_sentences():
+    source = ["Hi! Go on.", "One. Two.", "Alone", "A. b. C! D?", " "]
+    target = ["Hallo! Los.", "Eins, zwei.", "Allein", "Aa. b. Cc! Dd?", "x"]
+    pairs = data.sentence_pairs({"source": tf.constant(source), "target": tf.constant(target)})
+    sides = ([text.decode() for text in pairs[side].numpy()] for side in ("source", "target"))
+    assert list(zip(*sides, strict=True)) == [
+        ("Hi!", "Hallo!"),
+        ("Go on.", "Los."),
+        ("One. Two.", "Eins, zwei."),
+        ("Alone", "Allein"),
+        ("A. b. C!", "Aa. b. Cc!"),
+        ("D?", "Dd?"),
+        (" ", "x"),
+    ]

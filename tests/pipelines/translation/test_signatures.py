@@ -53,6 +53,7 @@ model = tf.saved_model.load(folder)
 texts = np.load(problem, allow_pickle=True)["texts"].tolist()
 found = {}
 batches = {"all": texts, "none": [], "one": texts[:1], "three": [texts[i] for i in (5, 0, 6)]}
+batches["sentences"] = [b"Red cats.", b"A dog.", b"Red cats. A dog."]
 for name, signature in model.signatures.items():
     if name == "languages":
         found.update({key: value.numpy() for key, value in signature().items()})
@@ -178,6 +179,23 @@ def test_a_letter_and_its_accent_are_read_as_one(answers):
     for name in ("serving_default", "greedy", "attention"):
         assert answers[f"{name}/all/translation"][-2] == answers[f"{name}/all/translation"][5]
         assert answers[f"{name}/all/score"][-2] == pytest.approx(answers[f"{name}/all/score"][5])
+
+
+def test_each_sentence_of_a_text_is_translated(answers):
+    one, other = (answers["greedy/sentences/translation"][i].decode() for i in (0, 1))
+    assert one != other
+    assert answers["greedy/sentences/translation"][2].decode() == f"{one} {other}"
+    scores = answers["greedy/sentences/score"]
+    assert min(scores[:2]) < scores[2] < max(scores[:2])
+
+
+def test_an_answer_says_that_a_sentence_was_cut(answers, exported):
+    cut, row = answers["greedy/all/cut"], TEXTS.index("a b a b a b a b a b")
+    assert cut[row]  # more subwords than are read
+    for row in (0, 2):
+        found = exported.model.translate(source_tokens(TEXTS[row]), method="greedy", **RULES)
+        assert cut[row] == (int(found.lengths[0, 0]) == RULES["max_length"])
+    assert not cut[1]
 
 
 def test_batch_of_none(answers):

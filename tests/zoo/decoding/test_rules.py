@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from zoo.decoding import Rules, greedy
+from zoo.decoding import Rules, beam_search, greedy
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,25 @@ def test_a_model_that_masks_with_infinity_keeps_everything_finite(rules):
     assert log_probs.argmax() == 5
     # What the model rules out is still better than what the search forbids.
     assert log_probs[..., 2:].min() > log_probs[..., :2].max()
+
+
+@pytest.mark.parametrize(
+    ("period", "most", "repeats"), [(1, 2, 4), (2, 2, 2), (3, 3, 3), (4, 1, 1), (2, 0, 6)]
+)
+def test_a_passage_is_repeated_so_often_and_no_more(period, most, repeats):
+    """The model says words 3, 4, ... in a circle, and 9 where the next of them is forbidden."""
+
+    def step(tokens, state):
+        following = ops.where(tokens - 2 < period, tokens + 1, 3)
+        following = ops.where(tokens < 3, 3, following)
+        logits = 5.0 * ops.one_hot(following, 10) + 4.0 * ops.one_hot(tokens * 0 + 9, 10)
+        return logits, state
+
+    rules = {"start_token": 1, "end_token": 2, "max_length": 12, "max_repeats": most}
+    for search, options in ((greedy, {}), (beam_search, {"beam_size": 2, "length_penalty": 0.0})):
+        found = search(step, [np.zeros((1, 1, 1), "float32")], **options, **rules)
+        words = np.asarray(found.tokens)[0, 0].tolist()
+        circle = list(range(3, 3 + period))
+        assert words[: period * repeats] == (circle * repeats)[:12]
+        if most:
+            assert words[period * repeats] != 3
