@@ -30,7 +30,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from datasets.captioning import demo
 from pipelines.exporting import load_saved_model
 
 ROOT = Path(__file__).parents[1]
@@ -114,10 +113,8 @@ PROMPTS = [
 def images() -> dict[str, bytes]:
     """Name -> image file: a photograph, drawn scenes, and what is none."""
     photograph = (ROOT / "pipelines" / "captioning" / "example.jpg").read_bytes()
-    scenes = {}
-    for seed in range(3):
-        rng = np.random.default_rng(seed)
-        scenes[f"scene-{seed}.png"] = demo.draw(demo.compose(rng), rng)
+    folder = ROOT / "tests" / "fixtures" / "scenes"
+    scenes = {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
     broken = {"cut-off.jpg": photograph[:2000], "text.png": b"not an image", "empty.jpg": b""}
     return {"example.jpg": photograph, **scenes, **broken}
 

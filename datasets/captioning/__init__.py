@@ -44,7 +44,7 @@ def load(
       split: `train`, `dev` or `test`.
       data_dir: the folder that holds the source's files; `demo` needs none.
       seed: which scenes `demo` draws; the other sources do not use it.
-      limit: at most this many images, the first ones; None for all (for `demo`, 4,000 for training
+      limit: at most this many images, the first ones; None for all (for `demo`, 6,000 for training
         and 500 for each of the others). `demo` draws exactly as many as asked for.
       max_bad_share: the largest share, 0 to 1, of images (and of captions) that may be unusable.
 
@@ -71,10 +71,12 @@ def load(
 def raw_files(dataset: str, data_dir: Path | str | None = None) -> list[Path]:
     """The files that a source reads: what a digest of the data is made of.
 
-    None of `demo`, which reads none, nor of `coco_captions`, whose files tensorflow-datasets
-    compares with its checksums.
+    Of `demo` the program that draws it; of `coco_captions`, whose files tensorflow-datasets
+    compares with its checksums, none.
     """
     check_choice("dataset", dataset, DATASETS)
+    if dataset == "demo":
+        return [Path(demo.__file__)]
     sources = {"flickr8k": flickr8k, "folder": folder}
     return sources[dataset].raw_files(data_dir) if dataset in sources else []
 

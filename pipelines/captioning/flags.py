@@ -31,7 +31,7 @@ class Train(TrainFlags):
     """small_cnn, efficientnet_lite0|1|2, or a network of keras.applications by class name."""
     train_encoder: bool = True
     """Train the encoder, too. Off: its features are computed once and cached."""
-    image_size: Positive = 64  # pixels
+    image_size: Positive = 48  # pixels
     """Side that images are resized to, in pixels."""
     flip: bool = False
     """Mirror images at random in training. Wrong where captions say left and right."""
@@ -45,13 +45,15 @@ class Train(TrainFlags):
     """Size of word embeddings and of the image's cells."""
     attention_units: Positive = 64
     """Size of the attention's hidden layer."""
-    word_dropout: Share = 0.2
+    dropout: Rate = 0.0
+    """Share of words' embeddings, image cells, states and readouts dropped in training."""
+    word_dropout: Share = 0.0
     """Share of the words that the model reads in training replaced by the unknown word."""
-    batch_size: Positive = 64  # images
+    batch_size: Positive = 16  # images
     """Images a step."""
-    captions_per_image: Positive = 5
+    captions_per_image: Positive = 2
     """Captions of each image in a step."""
-    epochs: Positive = 8
+    epochs: Positive = 6
     """Passes over the training images."""
     learning_rate: AboveZero = 2e-3
     """Largest learning rate; rises over the first twentieth of the steps, then falls to 0."""
@@ -117,6 +119,7 @@ FLICKR8K = replace(
     dropout=0.3,
     word_dropout=0.1,
     batch_size=32,
+    captions_per_image=5,
     epochs=7,  # with the encoder frozen, dev gets no better after the fifth
     learning_rate=1e-3,
     label_smoothing=0.1,

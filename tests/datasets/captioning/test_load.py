@@ -121,5 +121,9 @@ def test_raw_files_of_flickr8k_are_its_archives(tmp_path):
     assert raw_files("flickr8k", tmp_path) == [tmp_path / name for name in names]
 
 
+def test_raw_files_of_the_demo_are_the_program_that_draws_it():
+    assert [path.name for path in raw_files("demo")] == ["demo.py"]
+
+
 def test_raw_files_that_nothing_depends_on():
-    assert raw_files("demo") == raw_files("coco_captions") == []
+    assert raw_files("coco_captions") == []

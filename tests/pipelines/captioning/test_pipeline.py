@@ -21,8 +21,11 @@ SIZES = {
     "units": 16,
     "embedding_units": 16,
     "attention_units": 8,
+    "dropout": 0.1,
+    "word_dropout": 0.2,
     "image_size": 32,
     "batch_size": 20,
+    "captions_per_image": 5,
     "epochs": 2,
     "self_critical_epochs": 1,
     "max_length": 12,
@@ -258,11 +261,18 @@ def test_flags_of_the_shipped_model_read():
     assert (flags.encoder, flags.fine_tune_epochs, flags.keep) == ("efficientnet_lite2", 5, 8)
 
 
+@pytest.mark.slow
+def test_the_demo_names_pairs_of_colour_and_shape_that_it_never_saw(tmp_path):
+    """The first command of the README, as it is; it takes about two minutes."""
+    run = verb_checks.train(PIPELINE, tmp_path)
+    assert runs.read_json(run / "metrics.json")["metrics"]["exact"] >= 0.8
+
+
 def test_the_training_loss_falls_by_half_on_a_few_dozen_scenes(tmp_path):
     epochs = 20
     sizes = {**SIZES, "limit": 40, "units": 32, "embedding_units": 32, "self_critical_epochs": 0}
-    sizes |= {"epochs": epochs, "keep": 1, "batch_size": 10}
-    flags = Train(**sizes, learning_rate=1e-2, word_dropout=0.0, cache_dir=tmp_path / "cache")
+    sizes |= {"epochs": epochs, "keep": 1, "batch_size": 5, "dropout": 0.0, "word_dropout": 0.0}
+    flags = Train(**sizes, learning_rate=1e-2, cache_dir=tmp_path / "cache")
     small = trainer(flags, tmp_path / "run")
     progress = training.fit(small, tmp_path / "run")
     losses = progress.history["loss"]
