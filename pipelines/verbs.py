@@ -40,7 +40,8 @@ def train(pipeline: Pipeline, flags: TrainFlags) -> None:
     """Data -> model -> fit -> best checkpoint -> export -> evaluate -> report.
 
     Raises:
-        ValueError: a flag is out of its bounds or contradicts another; the data cannot be used.
+        ValueError: a flag is out of its bounds or contradicts another; the data cannot be used, or
+            are not those of the run.
     """
     check_bounds(flags)
     pipeline.check(flags)
@@ -50,6 +51,7 @@ def train(pipeline: Pipeline, flags: TrainFlags) -> None:
         if distribution.is_chief():
             runs.open_run(run, flags, ANY_TIME)
         if (run / "metrics.json").exists():
+            pipeline.trainer(flags, run)  # which refuses other data than the run's
             print(f"{run} is complete; `--run NAME` begins another.\n")
             print(json.dumps(runs.read_json(run / "metrics.json"), indent=2))
             return

@@ -321,10 +321,14 @@ def test_a_text_that_changed_is_no_longer_the_runs(tmp_path, capsys):
     flags += ["--runs-dir", tmp_path, "--cache-dir", tmp_path / "cache", "--time=8"]
     text.write_text("A cat sat. " * 300)
     assert main("train", *flags) == 0
-    (tmp_path / "charlm" / "file" / "metrics.json").unlink()
+    assert main("train", *flags) == 0  # is complete
     text.write_text("A cat sat. " * 200 + "A sat cat. " * 100)
-    assert main("train", *flags) == 2
-    assert "The data must be those that" in capsys.readouterr().err
+    metrics = tmp_path / "charlm" / "file" / "metrics.json"
+    for is_complete in (True, False):
+        if not is_complete:
+            metrics.unlink()
+        assert main("train", *flags) == 2
+        assert "The data must be those that" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("path", sorted(SHIPPED.glob("*/assets.extra/run.json")), ids=str)
