@@ -52,7 +52,34 @@ def find_encoding(path: Path, encoding: str | None = None) -> str:
         raise ValueError(f"{path} is not text, or `encoding` must be named (utf-16-le, say).")
     if encoding is None and likely.startswith("utf-8") and 2 * broken > others:
         return _legacy(path)
+    if encoding is None and others and likely.startswith("utf-8"):
+        _check_once_encoded(path)
     return likely
+
+
+def _check_once_encoded(path: Path) -> None:
+    """That the text is not UTF-8 that a program read as cp1252 and saved ("trÃ¨s" for "très").
+
+    Raises:
+        ValueError: more than half of the lines beyond ASCII are.
+    """
+    lines = _lines_beyond_ascii(path).decode("utf-8", "replace").split("\n")[:-1]
+    mended = [line for line in map(_read_as_western, lines) if line]
+    if 2 * len(mended) > len(lines):
+        wrong = mended[0].encode("utf-8").decode(WESTERN, "replace")
+        raise ValueError(
+            f"{path} must be encoded once. Its text was UTF-8, was read as {WESTERN}, and saved: "
+            f"{_excerpt(wrong)!r} stands for {_excerpt(mended[0])!r}. Mend it, or name `encoding` "
+            "utf-8 to read it as it stands."
+        )
+
+
+def _read_as_western(line: str) -> str | None:
+    """The text that a line was before; None where it is right as it stands."""
+    try:
+        return line.encode(WESTERN).decode("utf-8")
+    except UnicodeError:
+        return None
 
 
 def _legacy(path: Path) -> str:

@@ -20,6 +20,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
+from datasets.formats import START, binary_format
+
 LARGEST = 2**32  # bytes that a packed file may unpack to; enwik9 has 10**9
 PIECE = 2**20  # bytes or letters read at a time
 SPLIT_NAMES = {
@@ -42,6 +44,7 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+_HIDDEN = re.compile(r"(?:^|/)(?:__MACOSX/|\.[^/]*$|$)")  # folders, and what a Mac adds
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -59,14 +62,16 @@ def open_text(
         newline: as of `open`; None makes every line end "\\n".
 
     Raises:
-        ValueError: the encoding is unknown, or a byte is not of it; the file is damaged, or unpacks
-            to more than `LARGEST` bytes.
+        ValueError: the encoding is unknown, or a byte is not of it; the file is damaged, of another
+            format (see `binary_format`), or unpacks to more than `LARGEST` bytes.
     """
     with open_bytes(path) as raw:
         try:
-            marked, named = marked_encoding(raw.peek(4)), codecs.lookup(encoding).name
+            start = raw.peek(START)[:START]
+            marked, named = marked_encoding(start), codecs.lookup(encoding).name
             if marked and named.startswith(("utf-8", marked)):
                 named = marked
+            _check_text(path, start, named)
             yield io.TextIOWrapper(raw, encoding=named, errors=errors, newline=newline)
         except UnicodeDecodeError as error:
             # the decoder had all bytes up to `tell`, the last of them in `object`
@@ -81,6 +86,18 @@ def open_text(
                 "`encoding` must be one that Python knows (utf-8, cp1252, utf-16, ...) and can "
                 f"read {path} in. Got {encoding!r}: {error}."
             ) from error
+
+
+def _check_text(path: Path, start: bytes, encoding: str) -> None:
+    """That a file does not begin as one of another format, nor as UTF-16 without a mark."""
+    if kind := binary_format(start):
+        raise ValueError(f"{path} must be text. It is {kind}.")
+    if encoding == "utf-8" and 10 * start.count(0) > len(start):
+        wide = "utf-16-le" if start[1:2] == b"\0" else "utf-16-be"
+        raise ValueError(
+            f"{path} is not text, or `encoding` must be named: perhaps {wide}, without a "
+            "byte-order mark (or save it as UTF-8)."
+        )
 
 
 def marked_encoding(start: bytes) -> str | None:
@@ -109,14 +126,19 @@ def read_lines(path: Path) -> Iterator[str]:
     """The lines of a text file, one by one; broken bytes become lone surrogates.
 
     Lines end at a line feed alone (a carriage return before it goes): some sentences hold other
-    characters that Python's `splitlines` would break at, and then two files no longer align.
+    characters that Python's `splitlines` would break at, and then two files no longer align. Only
+    in a file without a line feed do they end at carriage returns, as Excel for Mac writes them. A
+    byte-order mark goes from any line's start: files are joined with theirs.
 
     Raises:
         ValueError: as `open_text`.
     """
     with open_text(path, errors=ESCAPE, newline="\n") as file:
+        head = file.buffer.peek()
+        if b"\r" in head and b"\n" not in head:
+            file.reconfigure(newline="\r")
         for line in file:
-            yield line.removesuffix("\n").removesuffix("\r")
+            yield line.removesuffix("\n").removesuffix("\r").removeprefix("\ufeff")
 
 
 def read_pieces(path: Path, encoding: str = "utf-8") -> Iterator[str]:
@@ -150,7 +172,7 @@ def open_bytes(path: Path) -> Iterator[io.BufferedReader]:
     """
     unpack = _UNPACK.get(path.suffix)
     try:
-        with (unpack or Path.open)(path, "rb") as file:
+        with unpack(path, "rb") if unpack else path.open("rb", PIECE) as file:
             yield io.BufferedReader(_Bounded(file, path), PIECE) if unpack else file
     except _DAMAGE as error:
         problem = f"is not a whole {path.suffix} file" if unpack else "cannot be read"
@@ -182,7 +204,7 @@ class _Bounded(io.RawIOBase):
 def _open_zip(path: Path, mode: str) -> Iterator[BinaryIO]:
     """The member of an archive that has its name, or the only one."""
     with zipfile.ZipFile(path) as archive:
-        names = [name for name in archive.namelist() if not name.startswith("__MACOSX/")]
+        names = [name for name in archive.namelist() if not _HIDDEN.search(name)]
         names = [path.stem] if path.stem in names else names
         if len(names) != 1:
             raise ValueError(f"{path} must hold {path.stem}, or one file alone. Got {names[:3]}.")

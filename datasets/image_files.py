@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from datasets.files import read_small
+from datasets.formats import START, binary_format, is_page
 from datasets.images import MAX_PIXELS
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff")
@@ -40,7 +41,9 @@ def _as_png(raw: bytes) -> bytes:
         image.save(file, "PNG")
         return file.getvalue()
     except UnidentifiedImageError as error:
-        raise ValueError("not an image that can be read") from error
+        kind = "a web page" if is_page(raw[:START].decode("latin-1")) else binary_format(raw)
+        kind = kind if raw else "empty"
+        raise ValueError(f"not an image that can be read{f': {kind}' if kind else ''}") from error
     except Exception as error:  # on a broken file Pillow raises nearly anything
         raise ValueError(f"not an image that can be read: {error}") from error
 

@@ -4,7 +4,7 @@ The captions file is captions.txt, .tsv or .csv (or the folder's only text file)
 .zip) or not, UTF-8 or with a byte-order mark, a caption a line: `name<TAB>caption`,
 `name#i<TAB>caption` or `name,caption` (or with `|` or `;`, as Flickr30k's table), with or without a
 header that names the columns. `name` is a path below the folder, in which `\\` is a slash, too, or
-a bare file name that occurs once in it.
+a bare file name that occurs once in it; its ending may be left away.
 """
 
 import csv
@@ -25,6 +25,7 @@ from datasets.captioning.faults import (
 )
 from datasets.faults import Faults
 from datasets.files import ESCAPE, check_place, find_files, find_splits, open_text
+from datasets.formats import check_table
 from datasets.image_files import ENDINGS, read_image
 from datasets.tabs import fields_of, is_quoted
 
@@ -141,7 +142,8 @@ def read_pairs(path: Path) -> list[tuple[str, str]]:
         fields of a tab-separated file quoted and some not; more than one delimiter fits.
     """
     with open_text(path, errors=ESCAPE, newline="") as file:
-        text = file.read()
+        text = file.read().replace("\ufeff", "")  # of files that were joined
+    check_table(path, text)
     separator, rows = _rows(path, text)
     rows = [row for row in rows if any(field.strip() for field in row)]
     columns, start = _columns(rows)
@@ -212,8 +214,12 @@ def _resolver(root: Path, files: dict[str, Path]) -> Callable[[str], tuple[str, 
     image that `files` lacks (behind a linked folder, or with an unusual ending) is added to it.
     """
     by_base: dict[str, list[str]] = {}
+    by_stem: dict[str, list[str]] = {}
     for path in files:
+        stem = path.rpartition(".")[0]
         by_base.setdefault(path.rpartition("/")[2], []).append(path)
+        for key in {stem, stem.rpartition("/")[2]}:
+            by_stem.setdefault(key, []).append(path)
 
     def resolve(name: str) -> tuple[str, str]:
         if leads_out(name):
@@ -225,7 +231,7 @@ def _resolver(root: Path, files: dict[str, Path]) -> Callable[[str], tuple[str, 
             files[name] = root / name
         if name in files:
             return name, ""
-        same = by_base.get(name, [name])
+        same = by_base.get(name) or by_stem.get(name) or [name]
         return (same[0], "") if len(same) == 1 else (name, AMBIGUOUS)
 
     return resolve

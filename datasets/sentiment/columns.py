@@ -75,7 +75,8 @@ def _is_header(profile: Profile, *wanted: str | int | None) -> bool:
     """Whether the first row has a column's name that does not come again, or stands on numbers."""
     usual = {*TEXTS, *LABELS, *(plain(str(name)) for name in wanted if not _is_place(name))}
     named = any(plain(c.first) in usual and not c.repeats for c in profile.columns)
-    firsts = [column.first.strip() for column in profile.columns if column.is_numbers]
+    # pandas gives its index no name
+    firsts = [c.first.strip() for c in profile.columns if c.is_numbers and c.first.strip()]
     return named or (profile.rows >= 2 and bool(firsts) and not any(map(_may_be_number, firsts)))
 
 

@@ -45,16 +45,21 @@ def read_head(path: Path, encoding: str) -> tuple[str, bool]:
     """The first letters of a file, from which its layout is found; whether that is all of it."""
     with _opened(path, encoding) as file:
         text = file.read(_SAMPLE)
-        return text.replace("\0", ""), not file.read(1)
+        return _readable(text), not file.read(1)
 
 
 def read_rows(path: Path, encoding: str, delimiter: str, quoting: str) -> Iterator[list[Row]]:
     """All rows of a file but blank lines, `BLOCK` at a time; broken letters are lone surrogates."""
     with _opened(path, encoding) as file:
-        lines = (line.replace("\0", "") for line in file)
+        lines = map(_readable, file)
         first = next(lines, "")
         skipped = int(_SEPARATOR.fullmatch(first) is not None)
         yield from rows(lines if skipped else chain([first], lines), delimiter, quoting, skipped)
+
+
+def _readable(text: str) -> str:
+    """Without zero bytes, and without the byte-order marks of files that were joined."""
+    return text.replace("\0", "").replace("\ufeff", "")
 
 
 def _opened(path: Path, encoding: str) -> AbstractContextManager[TextIO]:

@@ -17,16 +17,17 @@ import numpy as np
 from datasets.encodings import find_encoding
 from datasets.faults import Faults
 from datasets.files import Cache, broken_letters, file_digest, stamps
+from datasets.formats import check_table
 from datasets.sentiment import delimited
 from datasets.sentiment.cleaning import is_blank, key_of
 from datasets.sentiment.columns import Columns, find_columns
 from datasets.sentiment.delimited import Row
 from datasets.sentiment.labels import cleaned
-from datasets.sentiment.names import MISSING
+from datasets.sentiment.names import LABELS, MISSING, TEXTS, plain
 from datasets.sentiment.profile import Profile
 
 MAX_BROKEN = 1 / 20  # of the rows; more is an error
-VERSION = 1  # of the pass: another one makes what is kept anew
+VERSION = 2  # of the pass: another one makes what is kept anew
 
 _HEAD = 5000  # rows from which the width is found, and columns are tried
 _HARMLESS = ("no label", "empty text", "text ", "header")  # how their kinds begin
@@ -143,11 +144,26 @@ def _how_written(path: Path, options: Options, state: tuple) -> Written:
     head, whole = delimited.read_head(path, encoding)
     if not head.strip():
         raise ValueError(f"{path} is empty.")
+    check_table(path, head)
     layout = delimited.find_layout(head, whole, options.delimiter, options.quoting)
     rows = _head(path, encoding, *layout)
     width = delimited.usual_width(rows)
+    if names := _narrow_header(rows, width):
+        return Written(encoding, *layout, width, rows[0].line, names)
     first = next(row for row in rows if row.fields and len(row.fields) == width)
     return Written(encoding, *layout, width, first.line, first.fields)
+
+
+def _narrow_header(rows: Sequence[Row], width: int) -> list[str] | None:
+    """The names of columns where the first row lacks one of them; None where it does not.
+
+    Rows that end in a delimiter have an empty column more at the end; R's, row names at the start.
+    """
+    names = rows[0].fields
+    if names is None or len(names) != width - 1 or not {*TEXTS, *LABELS} & set(map(plain, names)):
+        return None
+    lasts = [row.fields[-1] for row in rows if row.fields and len(row.fields) == width]
+    return ["", *names] if any(map(str.strip, lasts)) else [*names, ""]
 
 
 def _head(path: Path, encoding: str, delimiter: str, quoting: str) -> list[Row]:
@@ -157,24 +173,29 @@ def _head(path: Path, encoding: str, delimiter: str, quoting: str) -> list[Row]:
 
 def _tried(path: Path, written: Written, options: Options) -> Columns | None:
     """The columns by the head of a file; None where it does not tell them."""
-    table = [row.fields for row in _head(path, *written[:3])]
     profile = Profile(written.first)
-    profile.add([row for row in table if row and len(row) == written.width][1:])
+    profile.add(_below_first(_head(path, *written[:3]), written))
     try:
         return find_columns(profile, *options[:2], options.header)
     except ValueError:
         return None
 
 
+def _below_first(rows: Sequence[Row], written: Written) -> list[list[str]]:
+    """The fields of rows as wide as most, without the first row."""
+    return [
+        row.fields
+        for row in rows
+        if row.fields and len(row.fields) == written.width and row.line != written.line
+    ]
+
+
 def _pass(path: Path, written: Written, columns: Columns | None):
     """(profile, faults, (labels, values, keys, lengths)) of all rows."""
     profile, faults, numbers = Profile(written.first), Faults(), {}
     labels, keys, lengths = array.array("i"), bytearray(), array.array("I")
-    is_first = True
     for rows in _told(delimited.read_rows(path, *written[:3]), path):
-        table = [row.fields for row in rows if row.fields and len(row.fields) == written.width]
-        profile.add(table[1:] if is_first else table)
-        is_first = is_first and not table
+        profile.add(_below_first(rows, written))
         if columns is None:
             continue
         _, texts, found = usable(rows, written, columns, faults)
@@ -192,11 +213,12 @@ def usable(
     for line, count, fields in rows:
         if fields is None:
             faults.add("not in the file's quoting", f"line {line}", count)
+        elif line == written.line and columns.header is not None:
+            continue
         elif len(fields) != written.width:
             faults.add(f"not {written.width} fields", f"line {line}")
-        elif fields == columns.header:
-            if line != written.line:
-                faults.add("header, met again", f"line {line}")
+        elif fields == columns.header or _names_columns(fields, columns):
+            faults.add("header, met again", f"line {line}")
         else:
             text, field = fields[columns.text], fields[columns.label]
             label = cleaned(field)
@@ -207,6 +229,12 @@ def usable(
                 texts.append(text)
                 labels.append(label)
     return lines, texts, labels
+
+
+def _names_columns(fields: Sequence[str], columns: Columns) -> bool:
+    """Whether a row is a header that was shuffled among the others."""
+    text, label = fields[columns.text], fields[columns.label]
+    return len(text) < 32 and plain(label) in LABELS and plain(text) in TEXTS
 
 
 def _fault(text: str, field: str, label: str) -> str | None:

@@ -13,6 +13,7 @@ from datasets.files import (
     read_bytes,
     read_pieces,
 )
+from datasets.formats import binary_format
 from datasets.text.source import Piece, Source
 
 SHARES = (90, 5, 5)  # per cent
@@ -91,5 +92,7 @@ def _is_binary(path: Path) -> bool:
         with open_bytes(path) as file:
             start = file.read(8192)
     except ValueError:  # a damaged archive, or one of many files
+        return True
+    if binary_format(start):
         return True
     return b"\0" in start and not marked_encoding(start)  # UTF-16 has zero bytes, and is text

@@ -5,6 +5,7 @@ lie in the source; faulty pairs are found, counted and left out here, the same f
 """
 
 import functools
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -21,6 +22,9 @@ from datasets.translation.cleaning import RawPair, clean
 SOURCES = ("demo", "multi30k", "pairs", "ted_hrlr_translate")
 SPLITS = ("train", "dev", "test")
 
+MANY_COPIES = 0.05  # share of pairs whose target is the source, from which a warning is due
+
+_LOG = logging.getLogger(__name__)
 _SPEC = dict.fromkeys(("id", "source", "target"), tf.string)
 
 
@@ -59,7 +63,7 @@ def load(
         ValueError: an argument is unknown; files are not there or not in their layout; two aligned
             files differ in length; no pair of the split can be used.
     """
-    usable, _ = _survey(dataset, split, data_dir, source, target, seed, limit)
+    usable, _, _ = _survey(dataset, split, data_dir, source, target, seed, limit)
     raw = _raw_pairs(dataset, split, data_dir, source, target, seed, limit)
     return as_records(lambda: islice(clean(raw(), Faults()), limit), _SPEC, usable)
 
@@ -82,6 +86,7 @@ def describe(
     surveys = {
         split: _survey(dataset, split, data_dir, source, target, seed, limit) for split in splits
     }
+    copies = {split: copied for split, (_, _, copied) in surveys.items() if copied}
     tables = {}
     if dataset == "pairs":
         tables = pairs.layouts(data_dir, source=source, target=target)
@@ -90,13 +95,14 @@ def describe(
         "files": [str(path) for path in raw_files(dataset, data_dir, source=source, target=target)],
         "direction": f"{source} to {target}",
         "tables": tables,
-        "splits": {split: {"pairs": usable} for split, (usable, _) in surveys.items()},
-        "left_out": {split: faults for split, (_, faults) in surveys.items() if faults},
+        "splits": {split: {"pairs": usable} for split, (usable, _, _) in surveys.items()},
+        "left_out": {split: faults for split, (_, faults, _) in surveys.items() if faults},
+        **({"copies_of_their_source": copies} if copies else {}),
     }
 
 
-def _survey(dataset, split, data_dir, source, target, seed, limit) -> tuple[int, dict[str, int]]:
-    """How many pairs of a split can be used, and how many not, by reason."""
+def _survey(dataset, split, data_dir, source, target, seed, limit) -> tuple:
+    """How many pairs of a split can be used; how many not, by reason; how many are copies."""
     _check(dataset, split, data_dir, source, target, limit)
     files = raw_files(dataset, data_dir, source=source, target=target)
     return _new_survey(
@@ -114,18 +120,23 @@ def _survey(dataset, split, data_dir, source, target, seed, limit) -> tuple[int,
 @functools.lru_cache(maxsize=8)
 def _new_survey(
     state: tuple, dataset, split, data_dir, *, source, target, seed, limit
-) -> tuple[int, dict[str, int]]:
+) -> tuple[int, dict[str, int], int]:
     """One pass over a split, once for each state of its files; tells what is left out."""
     raw = _raw_pairs(dataset, split, data_dir, source, target, seed, limit)
     faults = Faults()
-    usable = sum(1 for _ in islice(clean(raw(), faults), limit))
+    usable = copies = 0
+    for _, sentence, translation in islice(clean(raw(), faults), limit):
+        usable += 1
+        copies += sentence == translation
     where = f"{dataset} ({source} to {target}), split `{split}`"
     if not usable:
         raise ValueError(
             f"`split` must hold a usable pair. Got none in {where}.\n{faults.summary()}".rstrip()
         )
     faults.tell(where)
-    return usable, dict(faults.counts)
+    if copies > MANY_COPIES * usable:
+        _LOG.warning("%s: %d of %d targets are copies of their source.", where, copies, usable)
+    return usable, dict(faults.counts), copies
 
 
 def raw_files(

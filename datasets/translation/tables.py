@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from datasets.files import plain_name, read_lines, stamps
+from datasets.formats import check_table
 from datasets.tabs import fields_of, is_quoted
 from datasets.translation.languages import code_of, language_of
 
@@ -77,6 +78,7 @@ def find_layout(table: Path, source: str, target: str) -> Layout:
 @functools.lru_cache(maxsize=8)
 def _new_layout(table: Path, source: str, target: str, state: tuple) -> Layout:
     lines = list(itertools.islice(read_lines(table), HEAD))
+    check_table(table, "\n".join(lines[:3]))
     quoted = is_quoted(lines, table)
     rows = [row for row in (fields_of(line, quoted) for line in lines) if row]
     header = bool(rows) and _is_header(rows[0], source, target)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from datasets.files import open_bytes, open_text
 from pipelines.charlm.metrics import Cost
 
 CHUNK = 4096  # characters handed to the model at once
@@ -67,11 +68,11 @@ def chunks_of_file(path: Path, unit: str, size: int = CHUNK) -> Iterator[bytes]:
     `datasets.text`; what is not UTF-8 is read as U+FFFD.
     """
     if unit == "byte":
-        with path.open("rb") as file:
+        with open_bytes(path) as file:
             while chunk := file.read(size):
                 yield chunk
         return
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
+    with open_text(path, errors="replace") as file:
         while chunk := file.read(size):
             yield chunk.encode()
 

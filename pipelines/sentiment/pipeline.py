@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from datasets.files import read_lines
 from datasets.sentiment import warn_overlap
 from pipelines import runs, training
 from pipelines.contract import Export, Pipeline
@@ -192,9 +193,8 @@ def read_texts(flags: Predict) -> Iterator[str]:
 
 
 def _lines_of(file) -> Iterator[str]:
-    with open(file, encoding="utf-8-sig", errors="replace", newline="\n") as lines:
-        for line in lines:
-            yield line.rstrip("\r\n")
+    for line in read_lines(file):
+        yield line.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def heat_line(words: Sequence[str], contributions: np.ndarray, colours: bool) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from datasets.files import read_lines
 from pipelines import runs, training
 from pipelines.contract import Export, Pipeline
 from pipelines.flags import arguments_of
@@ -115,8 +116,7 @@ def _lines(flags: Predict) -> Iterator[bytes]:
 
 
 def _lines_of(file: Path) -> Iterator[bytes]:
-    with open(file, "rb") as lines:
-        yield from _stripped(lines)
+    return (line.encode("utf-8", "surrogateescape") for line in read_lines(file))
 
 
 def _stripped(lines: Iterable[bytes]) -> Iterator[bytes]:

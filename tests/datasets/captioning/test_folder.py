@@ -246,9 +246,19 @@ def test_names_match_whatever_their_unicode_form(tmp_path):
 
 
 def test_case_and_ending_must_match(tmp_path):
-    write(tmp_path, {"a.jpg": image(), "b.jpg": image(), "train.txt": "a.jpg\nA.JPG\nb\nb.jpg"})
-    write(tmp_path, {"captions.txt": "A.JPG\tOne\nb\tTwo\na.jpg\tThree\n"})
+    names = "a.jpg\nA.JPG\nb.png\nb.jpg"
+    write(tmp_path, {"a.jpg": image(), "b.jpg": image(), "train.txt": names})
+    write(tmp_path, {"captions.txt": "A.JPG\tOne\nb.png\tTwo\na.jpg\tThree\n"})
     assert found(tmp_path, max_bad_share=1.0) == {"a.jpg": ["Three"]}
+
+
+def test_an_ending_may_be_left_away_where_one_image_has_the_name(tmp_path, caplog):
+    images = {"x/a.jpg": image(), "x/b.jpg": image(), "y/b.png": image("PNG"), "c.d.jpg": image()}
+    write(tmp_path, images | {"train.txt": "a\ny/b\nb\nc.d"})
+    write(tmp_path, {"captions.txt": "a\tOne\ny/b\tTwo\nb\tThree\nc.d\tFour\n"})
+    expected = {"x/a.jpg": ["One"], "y/b.png": ["Two"], "c.d.jpg": ["Four"]}
+    assert found(tmp_path, max_bad_share=1.0) == expected
+    assert "file name that several images share: 2 (b; b)" in caplog.text
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "BMP", "TIFF"])

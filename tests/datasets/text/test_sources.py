@@ -243,8 +243,9 @@ def test_broken_and_other_encodings(tmp_path):
     ):
         load("file", "train", path, encoding="utf-9")
     path.write_bytes(("héllo " * 20).encode("utf-16-le"))  # without a mark
-    with pytest.raises(ValueError, match=r"utf-8"):
+    with pytest.raises(ValueError, match="`encoding` must be named: perhaps utf-16-le"):
         load("file", "train", path)
+    assert whole("file", "train", path, encoding="utf-16-le").startswith("héllo ")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
