@@ -2,7 +2,7 @@
 
 A scene is one object at a place, two or three alike side by side, or two objects apart, one above
 or left of the other. Which combinations of colour and shape exist is fixed: training and dev hold
-66 of the 72, the test split only the other six, so that a model that merely remembers training
+90 of the 96, the test split only the other six, so that a model that merely remembers training
 captions gets none of it right. Each colour and each shape alone occurs in training.
 
 A dark line goes around every shape, whatever its colour, and the colours are many: a small network
@@ -35,6 +35,10 @@ COLOURS = {
     "white": (250, 250, 250),
     "grey": (130, 130, 130),
     "black": (36, 36, 36),
+    "lime": (168, 216, 60),
+    "navy": (30, 40, 124),
+    "maroon": (122, 20, 52),
+    "beige": (222, 196, 150),
 }
 SHAPES = ("circle", "ring", "square", "triangle", "star", "cross")
 INK = (30, 30, 36)  # of the line around a shape, the same whatever the colour

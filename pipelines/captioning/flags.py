@@ -49,13 +49,13 @@ class Train(TrainFlags):
     """Share of words' embeddings, image cells, states and readouts dropped in training."""
     word_dropout: Share = 0.0
     """Share of the words that the model reads in training replaced by the unknown word."""
-    batch_size: Positive = 16  # images
+    batch_size: Positive = 32  # images
     """Images a step."""
     captions_per_image: Positive = 2
     """Captions of each image in a step."""
     epochs: Positive = 6
     """Passes over the training images."""
-    learning_rate: AboveZero = 2e-3
+    learning_rate: AboveZero = 2.5e-3
     """Largest learning rate; rises over the first twentieth of the steps, then falls to 0."""
     label_smoothing: Rate = 0.0
     """Share of the target probability spread over all words."""
@@ -118,7 +118,6 @@ FLICKR8K = replace(
     attention_units=256,
     dropout=0.3,
     word_dropout=0.1,
-    batch_size=32,
     captions_per_image=5,
     epochs=7,  # with the encoder frozen, dev gets no better after the fifth
     learning_rate=1e-3,
