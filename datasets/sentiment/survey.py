@@ -234,7 +234,12 @@ def usable(
 def _names_columns(fields: Sequence[str], columns: Columns) -> bool:
     """Whether a row is a header that was shuffled among the others."""
     text, label = fields[columns.text], fields[columns.label]
-    return len(text) < 32 and plain(label) in LABELS and plain(text) in TEXTS
+    return len(text) < 32 and _is_usual(label, LABELS) and _is_usual(text, TEXTS)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _is_usual(name: str, names: frozenset[str]) -> bool:
+    return plain(name) in names
 
 
 def _fault(text: str, field: str, label: str) -> str | None:

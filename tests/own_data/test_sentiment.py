@@ -88,7 +88,7 @@ def test_03_a_line_that_names_the_delimiter_and_headers_met_again(inspect):
     assert description["files"][0]["left_out"] == {"header, met again": 1}
 
 
-def test_10_a_test_file_without_labels_is_told_before_training(inspect, tmp_path, capsys):
+def test_10_a_test_file_without_labels_is_told(inspect):
     description = inspect("10-test-without-labels")
     (note,) = description["notes"]
     assert "test.csv has no labels, and is left out: its split is a tenth of train.csv" in note
@@ -96,6 +96,11 @@ def test_10_a_test_file_without_labels_is_told_before_training(inspect, tmp_path
     sizes = {split: size["texts"] for split, size in description["splits"].items()}
     assert sum(sizes.values()) == 200
     assert min(sizes.values()) > 5
+
+
+@pytest.mark.slow
+def test_10_training_tells_it_too_and_measures(inspect, tmp_path, capsys):
+    description = inspect("10-test-without-labels")
     small = ("--epochs=1", "--units=4", "--embedding-units=4", "--vocabulary-size=50")
     data = ("--dataset=csv", f"--data-dir={CASES / '10-test-without-labels'}")
     run = verb_checks.train(PIPELINE, tmp_path / "trained", *data, *small)
