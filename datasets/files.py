@@ -172,7 +172,7 @@ def open_bytes(path: Path) -> Iterator[io.BufferedReader]:
     """
     unpack = _UNPACK.get(path.suffix)
     try:
-        with unpack(path, "rb") if unpack else path.open("rb", PIECE) as file:
+        with unpack(path, "rb") if unpack else path.open("rb", max(PIECE, START)) as file:
             yield io.BufferedReader(_Bounded(file, path), PIECE) if unpack else file
     except _DAMAGE as error:
         problem = f"is not a whole {path.suffix} file" if unpack else "cannot be read"
