@@ -24,7 +24,8 @@ A text in, a label and a score out. {model}
 the losses of the log-odds of the score's label, in nats, when that word becomes the unknown word.
 
 A text is read up to {max_length} words and signs{cut}. A text without words gets the label "" and
-score 0, bytes that are not UTF-8 become signs, and neither touches the others of its batch.
+score 0, bytes that are not UTF-8 become signs, and neither touches the others of its batch. A
+letter and its marks are read alike in either form of Unicode (NFC, NFD), Korean in NFC alone.
 
 ## Data
 

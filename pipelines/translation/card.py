@@ -15,18 +15,20 @@ A sentence in `{source}` in, a sentence in `{target}` out. {model}
 
 | name | in | out |
 | --- | --- | --- |
-| serving_default | `text` | `translation: string[batch]`, `score: float32[batch]` |
+| serving_default | `text` | `translation: string[batch]`, `score: float32[batch]`, `cut` |
 | greedy | `text` | the same, by greedy search: faster, a little worse |
 | score | `text`, `translation` | `score` of a translation that is given |
 | languages | | `source: string[]`, `target: string[]` |
 {attention}
-`text` and `translation` are `string[batch]`, UTF-8, one sentence each, Unicode NFC, as written:
-cased, not tokenised. `score` is the geometric mean of the probabilities of the translation's
-subwords and its end, 0 to 1.{pieces}
+`text` and `translation` are `string[batch]`, UTF-8, as written: cased, not tokenised. A letter and
+its marks are read alike in either form of Unicode (NFC, NFD), Korean in NFC alone. The first two
+signatures translate each sentence of a text; the others take a text as one. `score` is the
+geometric mean of the probabilities of the translation's subwords and its end, 0 to 1.{pieces}
 
-A text without words gets the translation "" and score 0. A text is read up to its first {longest}
-subwords; bytes that are not UTF-8 are read as U+FFFD; characters that training never saw are read
-byte by byte. No text touches the answers of the others.
+A text without words gets the translation "" and score 0. A sentence is read up to its first
+{longest} subwords, and `cut: bool[batch]` says whether it, or its translation, was longer; bytes
+that are not UTF-8 are read as U+FFFD; characters that training never saw are read byte by byte. No
+text touches the answers of the others.
 
 ## Data
 
