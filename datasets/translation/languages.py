@@ -51,8 +51,6 @@ def language_of(sentences: Sequence[str], languages: Sequence[str]) -> str | Non
     if not set(languages) <= set(everything.labels):
         return None
     language, probability = everything.classify(text)
-    if probability < SURE and language not in languages:
-        language, probability = _identifier(*languages).classify(text)
     if probability < SURE:
         language, probability = _identifier(*languages).classify(text)
     if probability < SURE:

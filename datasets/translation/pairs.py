@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from datasets.files import SPLIT_NAMES, check_place, find_files, plain_name, read_lines, stamps
+from datasets.files import SPLIT_NAMES, check_place, find_files, read_lines, stamps
 from datasets.tabs import fields_of
 from datasets.translation.cleaning import RawPair, tidy
 from datasets.translation.tables import check_aligned, find_layout, stem
@@ -132,7 +132,7 @@ def read_aligned(source: Path, target: Path) -> Iterator[RawPair]:
     Raises:
         ValueError: the files have different numbers of lines; known at the end of the shorter.
     """
-    name = plain_name(source).rpartition(".")[0]
+    name = stem(source)
     lines = itertools.zip_longest(read_lines(source), read_lines(target))
     pairs = enumerate(lines, start=1)
     for line, pair in pairs:

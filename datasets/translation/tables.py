@@ -131,9 +131,9 @@ def check_aligned(files: tuple[Path, Path], source: str, target: str, state: tup
         )
 
 
-def stem(table: Path) -> str:
-    """The table's name without endings, for the pairs' ids."""
-    return plain_name(table).rpartition(".")[0]
+def stem(file: Path) -> str:
+    """The file's name without endings, for the pairs' ids."""
+    return plain_name(file).rpartition(".")[0]
 
 
 def _is_header(row: Sequence[str], source: str, target: str) -> bool:
