@@ -106,12 +106,13 @@ def guarded(work: Callable[[], None], stopped: str) -> int:
 
 
 def parse(flag_type: type, arguments: Sequence[str], program: str, presets: dict):
-    """Flags from the command line, over the preset of the data set that `--dataset` names.
+    """Flags from the command line, over the preset of the data set that `--dataset` names first.
 
     Raises:
         SystemExit: help was asked for, or a flag is unknown (tyro names the nearest ones).
     """
-    default = presets.get(_dataset(arguments)) or presets.get("demo")
+    name = (_dataset(arguments) or "").partition("+")[0]
+    default = presets.get(name) or presets.get("demo")
     return tyro.cli(
         flag_type,
         prog=program,

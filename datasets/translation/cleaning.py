@@ -1,7 +1,7 @@
 """What is wrong with raw pairs: found, counted and left out, the same for every source."""
 
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from datasets.faults import Faults
 from datasets.files import broken_letters
@@ -11,6 +11,7 @@ NO_PAIR = "line without a pair"
 NOT_UTF8 = "line that is not UTF-8"
 EMPTY = "empty sentence"
 RATIO = "length ratio beyond reason"
+SEEN = "source sentence that is in training, too"
 
 MAX_RATIO = 5  # characters of the longer sentence for each of the shorter ...
 SLACK = 20  # ... and so many more: of short sentences the ratio says little
@@ -19,7 +20,11 @@ SLACK = 20  # ... and so many more: of short sentences the ratio says little
 RawPair = tuple[str, str | None, str | None]
 
 
-def clean(raw: Iterable[RawPair], faults: Faults) -> Iterator[tuple[str, str, str]]:
+def clean(
+    raw: Iterable[RawPair],
+    faults: Faults,
+    seen: Callable[[str], bool] = lambda source: False,
+) -> Iterator[tuple[str, str, str]]:
     """Tidies the sentences and leaves out the pairs that cannot be used, one pair at a time.
 
     Left out are: lines without a pair (`NO_PAIR`); bytes that are not UTF-8, which come as
@@ -30,6 +35,7 @@ def clean(raw: Iterable[RawPair], faults: Faults) -> Iterator[tuple[str, str, st
     Args:
         raw: the pairs as they lie in the source.
         faults: gets the pairs that are left out, by reason.
+        seen: whether a source sentence is to be left out (`SEEN`).
     """
     for name, source, target in raw:
         if source is None or target is None:
@@ -38,6 +44,8 @@ def clean(raw: Iterable[RawPair], faults: Faults) -> Iterator[tuple[str, str, st
         source, target = tidy(source), tidy(target)
         if fault := _fault(source, target):
             faults.add(fault, name)
+        elif seen(source):
+            faults.add(SEEN, name)
         else:
             yield name, source, target
 

@@ -3,7 +3,7 @@
 import hashlib
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from datasets.files import SPLIT_NAMES, check_place, find_files, read_lines, stamps
@@ -21,13 +21,24 @@ _HINT = (
 
 
 def raw_pairs(
-    split: str, data_dir: Path | str | None, *, source: str, target: str
+    split: str,
+    data_dir: Path | str | None,
+    *,
+    source: str,
+    target: str,
+    shares: Mapping[str, int] = SHARES,
 ) -> Iterator[RawPair]:
     """(id, source, target) of each line of a split, one by one.
 
     A split with files of its own (train.en and train.de, or dev.tsv) has all their lines. Where
     there are no such files for dev or test, the split's pairs are those of train (or of the one
     file that there is) whose source sentence hashes to it, and train has the others.
+
+    Args:
+        split: `train`, `dev` or `test`.
+        data_dir: the folder, or the one file.
+        source, target: languages.
+        shares: how many of 100 source sentences a split without files of its own gets.
 
     Raises:
         ValueError: the folder has no such files, or several that could be meant; two aligned files
@@ -37,24 +48,35 @@ def raw_pairs(
     pairs = _read(files.get(split, files["train"]), source, target)
     if split in files and (split != "train" or len(files) == len(SPLIT_NAMES)):
         return pairs
-    held_out = [name for name in SHARES if name not in files]
-    return (pair for pair in pairs if split_of(pair[1] or "", held_out) == split)
+    held_out = [name for name in shares if name not in files]
+    return (pair for pair in pairs if split_of(pair[1] or "", held_out, shares) == split)
 
 
-def split_of(sentence: str, held_out: Sequence[str] = ("dev", "test")) -> str:
+def split_of(
+    sentence: str,
+    held_out: Sequence[str] = ("dev", "test"),
+    shares: Mapping[str, int] = SHARES,
+) -> str:
     """The split that a source sentence is in, by a hash of it: the same on every machine.
 
-    Case, white space and punctuation do not count, so that no source stands in two splits under
-    two spellings; each of `held_out` gets 5 of 100 sentences.
+    Args:
+        sentence: as it lies in the source; see `key_of`.
+        held_out: the splits that are taken out of train.
+        shares: how many of 100 sentences each split gets.
     """
+    place = key_of(sentence) % 100
+    for name, share in shares.items():  # in order: dev stays when test gets a file of its own
+        if place < share:
+            return name if name in held_out else "train"
+        place -= share
+    return "train"
+
+
+def key_of(sentence: str) -> int:
+    """A hash of 64 bits, the same for two spellings: case, spaces and punctuation do not count."""
     key = re.sub(r"[\W_]+", " ", tidy(sentence).casefold()).strip() or tidy(sentence)
     digest = hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
-    place = int.from_bytes(digest[:8], "big") % 100
-    for name in SHARES:  # in a fixed order: dev stays dev when test gets a file of its own
-        if place < SHARES[name]:
-            return name if name in held_out else "train"
-        place -= SHARES[name]
-    return "train"
+    return int.from_bytes(digest[:8], "big")
 
 
 def split_files(

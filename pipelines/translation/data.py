@@ -1,8 +1,8 @@
 """Sentence pairs as numbers: words by the function that the exported graph has, then subwords."""
 
 import functools
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from pipelines.store import Store, cached_store
 from pipelines.translation.flags import Train
 from pipelines.translation.sentences import split_sentences
 from pipelines.translation.subwords import END, learn_vocabulary, numbered_pieces, split_words
+from pipelines.translation.variations import Variations
 
 SIDES = ("source", "target")
 BATCH = 1000  # pairs a call
@@ -103,7 +104,12 @@ def encode_split(
 ) -> Store:
     """A split as numbers: ragged columns `source` and `target`, each row with its end token."""
     kind = {"kind": "translation records", "split": split, "vocabulary": json_digest(vocabulary)}
-    return cached_store(flags.cache_dir, {**key, **kind}, numbered(records, vocabulary))
+    variations = None
+    if split == "train" and (flags.other_names or flags.lower_cased):
+        shares = {"other_names": flags.other_names, "lower_cased": flags.lower_cased}
+        kind |= {**shares, "seed": flags.seed}
+        variations = Variations(**shares, seed=flags.seed)
+    return cached_store(flags.cache_dir, {**key, **kind}, numbered(records, vocabulary, variations))
 
 
 def sentence_pairs(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -124,7 +130,9 @@ def sentence_pairs(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     return pairs
 
 
-def numbered(records: tf.data.Dataset, vocabulary: Sequence[str]) -> Iterator[dict[str, Any]]:
+def numbered(
+    records: tf.data.Dataset, vocabulary: Sequence[str], variations: Variations | None = None
+) -> Iterator[dict[str, Any]]:
     """Batches of a store from records of `source` and `target`."""
     pieces = word_cutter(vocabulary)
     dtype = np.uint16 if len(vocabulary) <= 2**16 else np.int32
@@ -134,12 +142,16 @@ def numbered(records: tf.data.Dataset, vocabulary: Sequence[str]) -> Iterator[di
 
     batches = records.batch(BATCH).map(split, num_parallel_calls=tf.data.AUTOTUNE).prefetch(1)
     for batch in with_progress(batches, lambda batch: int(batch["source"].nrows()), "pairs cut"):
-        yield {side: _ragged(batch[side].to_list(), pieces, dtype) for side in SIDES}
+        pairs = [batch[side].to_list() for side in SIDES]
+        if variations is not None:
+            pairs = zip(*itertools.starmap(variations.vary, zip(*pairs, strict=True)), strict=True)
+        columns = zip(SIDES, pairs, strict=True)
+        yield {side: _ragged(rows, pieces, dtype) for side, rows in columns}
 
 
-def _ragged(rows: list[list[bytes]], pieces: Callable, dtype) -> tuple[np.ndarray, list[int]]:
-    tokens = [[*chain.from_iterable(map(pieces, words)), END] for words in rows]
-    return np.fromiter(chain.from_iterable(tokens), dtype), list(map(len, tokens))
+def _ragged(rows: Sequence[list[bytes]], pieces: Callable, dtype) -> tuple[np.ndarray, list[int]]:
+    tokens = [[*itertools.chain.from_iterable(map(pieces, words)), END] for words in rows]
+    return np.fromiter(itertools.chain.from_iterable(tokens), dtype), list(map(len, tokens))
 
 
 def word_cutter(vocabulary: Sequence[str]) -> Callable[[bytes], list[int]]:

@@ -22,7 +22,8 @@ class Train(TrainFlags):
     """Data to model to metrics to SavedModel, in one go; goes on where it was cut off."""
 
     dataset: str = "demo"
-    """demo (dates, numbers), multi30k, pairs (yours), ted_hrlr_translate, or a tfds NAME/CONFIG."""
+    """demo (dates, numbers), multi30k, tatoeba, bcontrast, pairs (yours), ted_hrlr_translate, or a
+    tfds NAME/CONFIG; several with + between, each in its folder (twice: of twice the weight)."""
     source: str = "en"
     """Language to translate from, as the data set names it; for demo any locale, such as pt-BR."""
     target: str = "de"
@@ -49,6 +50,10 @@ class Train(TrainFlags):
     """Share of the subwords read in training replaced by the unknown word, on both sides."""
     subword_dropout: Rate = 0.0
     """Probability that a longest match is passed over when training text is cut into subwords."""
+    other_names: Share = 0.0
+    """Share of the training pairs whose names and digits are replaced by others, on both sides."""
+    lower_cased: Share = 0.0
+    """Share of the training pairs whose source is read in lower case."""
     label_smoothing: Rate = 0.0
     """Share of the target probability spread over all subwords."""
     batch_size: Positive = 64
@@ -127,9 +132,29 @@ MULTI30K = replace(
     keep=5,
 )
 LARGE = replace(MULTI30K, dropout=0.3, embedding_dropout=0.2, epochs=15, batch_size=128)
+TATOEBA = replace(  # for two hours of two cores: many pairs, each of them met a few times
+    MULTI30K,
+    dataset="tatoeba",
+    attention="multiplicative",
+    encoder_units=160,
+    units=320,
+    embedding_units=160,
+    embedding_dropout=0.05,
+    dropout=0.15,
+    word_dropout=0.02,
+    subword_dropout=0.05,
+    other_names=0.25,
+    lower_cased=0.08,
+    batch_size=128,
+    epochs=5,
+    learning_rate=3e-3,
+    keep=3,
+)
 PRESETS = {
     "demo": DEMO,
     "multi30k": MULTI30K,
+    "tatoeba": TATOEBA,
+    "bcontrast": replace(TATOEBA, dataset="bcontrast"),
     "pairs": replace(LARGE, dataset="pairs"),
     "ted_hrlr_translate": replace(LARGE, dataset="ted_hrlr_translate", source="pt", target="en"),
 }
