@@ -22,7 +22,8 @@ A sentence in `{source}` in, a sentence in `{target}` out. {model}
 {attention}
 `text` and `translation` are `string[batch]`, UTF-8, as written: cased, not tokenised. A letter and
 its marks are read alike in either form of Unicode (NFC, NFD), Korean in NFC alone. The first two
-signatures translate each sentence of a text; the others take a text as one. `score` is the
+signatures translate each sentence of a text; the others take a text as one. A sentence in capitals
+is read as lower case, and answered in capitals. `score` is the
 geometric mean of the probabilities of the translation's subwords and its end, 0 to 1.{pieces}
 
 A text without words gets the translation "" and score 0. A sentence is read up to its first

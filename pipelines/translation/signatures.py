@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from pipelines.contract import Export
 from pipelines.exporting import signatures_of, stored_in_half
+from pipelines.translation.capitals import in_capitals, lowered, raised
 from pipelines.translation.sentences import split_sentences
 from pipelines.translation.subwords import END, PAD, START, Subwords
 from pipelines.unicode import compose
@@ -39,7 +40,7 @@ class Signatures:
 
     def score(self, text, translation):
         with self.scope():
-            (source, valid, _), (answers, *_) = self._read(text), self._read(translation)
+            (source, valid, *_), (answers, *_) = self._read(text), self._read(translation)
             before = _before(tf.where(answers == END, PAD, answers))
             logits = self.translator({"source": source, "tokens": before})
             log_probs = Rules(**self.rules).log_probs(logits, length=self.rules["max_length"])
@@ -66,16 +67,18 @@ class Signatures:
         }
 
     def _read(self, text):
-        """Tokens of each text and the end token, which texts have any, and which are cut."""
+        """Tokens of each text and the end token; which have any, are cut, and are in capitals."""
         longest = self.rules["max_length"]
-        tokens = self.subwords.encode(compose(text), longest)
+        text = compose(tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace"))
+        capitals = in_capitals(text)
+        tokens = self.subwords.encode(lowered(text, capitals), longest)
         cut = tokens.row_lengths() == longest
         tokens = tokens[:, : longest - 1]
         end = tf.RaggedTensor.from_tensor(tf.fill([tf.size(text), 1], END))
         padded = tf.concat([tokens, end], axis=1).to_tensor()
         # No text at all: still one step, as a loop over none has no shape.
         some = tf.pad(padded, [[0, 0], [0, tf.maximum(1 - tf.shape(padded)[1], 0)]])
-        return some, tokens.row_lengths() > 0, cut
+        return some, tokens.row_lengths() > 0, cut, capitals
 
     def _search(self, text, **options):
         """Tokens of sentences and of their translations, and what is said of each.
@@ -83,10 +86,10 @@ class Signatures:
         log_prob is of `count` subwords, valid says which sentences have any, and cut which of them
         were not read, or not translated, to their end.
         """
-        source, valid, cut = self._read(text)
+        source, valid, cut, capitals = self._read(text)
         found = self.translator.translate(source, **options, **self.rules)
         tokens = tf.where(valid[:, None], found.tokens[:, 0], PAD)
-        translation = tf.where(valid, self.subwords.decode(tokens), "")
+        translation = tf.where(valid, raised(self.subwords.decode(tokens), capitals), "")
         longest, lengths = self.rules["max_length"], found.lengths[:, 0]
         return (
             source,
@@ -155,8 +158,9 @@ def translation_export(
         last.
 
     A text without words gets the translation "" and score 0. A sentence is read up to its first
-    `max_length` - 1 subwords. What is not UTF-8 is read as U+FFFD, a letter and its
-    accent as one. No text touches the answers of the others.
+    `max_length` - 1 subwords. One in capitals is read as lower case and answered in capitals. What
+    is not UTF-8 is read as U+FFFD, a letter and its accent as one. No text touches the answers of
+    the others.
 
     Args:
         translator: trained model.

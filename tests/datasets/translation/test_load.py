@@ -22,7 +22,9 @@ def test_elements_are_the_pairs():
 
 
 def test_names():
-    assert SOURCES == ("demo", "multi30k", "pairs", "ted_hrlr_translate")
+    assert SOURCES == (
+        "demo", "multi30k", "tatoeba", "bcontrast", "pairs", "ted_hrlr_translate",
+    )  # fmt: skip
     assert SPLITS == ("train", "dev", "test")
 
 

@@ -54,6 +54,8 @@ texts = np.load(problem, allow_pickle=True)["texts"].tolist()
 found = {}
 batches = {"all": texts, "none": [], "one": texts[:1], "three": [texts[i] for i in (5, 0, 6)]}
 batches["sentences"] = [b"Red cats.", b"A dog.", b"Red cats. A dog."]
+batches["capitals"] = [b"A DOG.", b"RED CATS", "\u00dcS".encode()]
+batches["small"] = [text.decode().lower().encode() for text in batches["capitals"]]
 for name, signature in model.signatures.items():
     if name == "languages":
         found.update({key: value.numpy() for key, value in signature().items()})
@@ -187,6 +189,17 @@ def test_each_sentence_of_a_text_is_translated(answers):
     assert answers["greedy/sentences/translation"][2].decode() == f"{one} {other}"
     scores = answers["greedy/sentences/score"]
     assert min(scores[:2]) < scores[2] < max(scores[:2])
+
+
+def test_a_sentence_in_capitals_is_answered_in_capitals_as_the_small_one(answers):
+    for name in ("serving_default", "greedy", "attention"):
+        high, low = (
+            [text.decode() for text in answers[f"{name}/{batch}/translation"]]
+            for batch in ("capitals", "small")
+        )
+        assert high == [text.upper() for text in low]
+        scores = [answers[f"{name}/{batch}/score"] for batch in ("capitals", "small")]
+        np.testing.assert_allclose(*scores, rtol=1e-5)
 
 
 def test_an_answer_says_that_a_sentence_was_cut(answers, exported):
