@@ -1,5 +1,6 @@
 """An exported translator's sentences against people's: a split in one pass, free-running."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -33,6 +34,7 @@ class Example(NamedTuple):
     """One sentence of the split and the model's answer.
 
     probability: geometric mean over the translation's subwords, 0..1.
+    origin: the data set that it is from, of several.
     score: chrF of the translation against the reference, 0..100.
     """
 
@@ -41,6 +43,7 @@ class Example(NamedTuple):
     translation: str
     probability: float
     alignment: Alignment | None
+    origin: str = ""
     score: float = 0.0
 
 
@@ -65,16 +68,22 @@ def evaluate(model, flags: Evaluate) -> Evaluation:
     options = {"source": source, "target": target, "limit": flags.limit}
     records = load(flags.dataset, flags.split, flags.data_dir, **options)
     counts, words, equal, examples = Counts(target), [], 0, []
+    places = defaultdict(list)  # of the sentences of each data set
     for answers in _answered(model, records, flags.batch_size):
         translations = [answer.translation for answer in answers]
         references = [answer.reference for answer in answers]
         counts.add(translations, references)
+        for place, answer in enumerate(answers, start=len(words)):
+            places[answer.origin].append(place)
         words += [len(answer.source.split()) for answer in answers]
         equal += sum(map(str.__eq__, translations, references))
         examples += answers[: REPORTED - len(examples)]
     metrics = counts.metrics()
     if flags.dataset == "demo":
         metrics = {"exact": equal / len(words), **metrics}
+    if len(places) > 1:
+        each = {name: np.array(rows) for name, rows in places.items()}
+        metrics |= {f"bleu_{name}": counts.score("bleu", rows).score for name, rows in each.items()}
     for name, signature in counts.signatures().items():
         print(f"{name}: {signature}", flush=True)
     scored = [
@@ -98,15 +107,18 @@ def _answered(model, records: tf.data.Dataset, batch_size: int) -> Iterator[list
             outputs = {name: value.numpy() for name, value in outputs.items()}
             for place, row in enumerate(rows):
                 pair = window["source"][row].decode(), window["target"][row].decode()
-                answers[row] = _example(*pair, outputs, place)
+                origin, several, _ = window["id"][row].decode().partition("/")
+                answers[row] = _example(*pair, outputs, place, origin if several else "")
             progress.add(len(rows))
         yield answers
 
 
-def _example(source: str, reference: str, outputs: Mapping[str, np.ndarray], row: int) -> Example:
+def _example(
+    source: str, reference: str, outputs: Mapping[str, np.ndarray], row: int, origin: str
+) -> Example:
     translation, score = outputs["translation"][row].decode(), float(outputs["score"][row])
     alignment = _alignment(outputs, row) if "attention" in outputs else None
-    return Example(source, reference, translation, score, alignment)
+    return Example(source, reference, translation, score, alignment, origin)
 
 
 def _alignment(outputs: Mapping[str, np.ndarray], row: int) -> Alignment:

@@ -82,6 +82,20 @@ def test_evaluate_gives_the_metrics_of_train(run, capsys):
     assert "bleu: nrefs:1|case:mixed" in capsys.readouterr().out
 
 
+def test_evaluate_tells_the_bleu_of_each_of_several_sources(run, tmp_path):
+    for name in ("tatoeba", "pairs"):
+        (tmp_path / name).mkdir()
+        lines = [f"{name} {i} is a number.\t{name} {i} ist eine Zahl." for i in range(400)]
+        (tmp_path / name / "deu-eng.tsv").write_text("\n".join(lines) + "\n")
+    data = ("--dataset", "demo+tatoeba+pairs", "--data-dir", tmp_path, "--limit", "4")
+    output = tmp_path / "metrics.json"
+    arguments = ("--model", run / "saved_model", *data, "--output", output)
+    assert main(PIPELINE, "evaluate", *arguments) == 0
+    metrics = json.loads(output.read_text())["metrics"]
+    assert {"bleu", "bleu_demo", "bleu_tatoeba", "bleu_pairs"} <= set(metrics)
+    assert metrics["bleu_demo"] > metrics["bleu_tatoeba"]  # it has learnt the demo's dates
+
+
 @pytest.mark.parametrize("way", ["arguments", "file", "standard input"])
 def test_predict_keeps_the_order_and_the_blank_lines(
     run, tmp_path, capsys, monkeypatch, model, way
@@ -146,6 +160,16 @@ def test_every_preset_is_of_its_data_set_and_has_a_card():
         assert "| bleu | 1.5000 |" in card
         assert "Not measured." in model_card(flags, {})
         assert "`attention`" not in model_card(replace(flags, attention="none"), {})
+
+
+def test_card_of_several_sources_names_each_with_its_terms_and_examples():
+    flags = replace(PRESETS["tatoeba"], dataset="tatoeba+multi30k+multi30k", source="de")
+    card = model_card(replace(flags, target="en"), {})
+    assert "* Tatoeba's" in card
+    assert "* Multi30k" in card
+    assert "come the pairs of multi30k 2 times" in card
+    assert "CC BY 2.0" in card
+    assert 'predict --source de --target en "Wo ist der nächste Bahnhof?"' in card
 
 
 # Killed, and learning.

@@ -21,7 +21,7 @@ def _alignment():
 
 def _example(index, score, **changes):
     texts = (f"{kind} {index}" for kind in ("source", "reference", "answer"))
-    example = Example(*texts, 0.5, _alignment(), score)
+    example = Example(*texts, 0.5, _alignment(), score=score)
     return example._replace(**changes)
 
 
