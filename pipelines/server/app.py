@@ -4,12 +4,14 @@ GET  /v1/models/NAME[/versions/N]              status
 GET  /v1/models/NAME[/versions/N]/metadata     signatures
 POST /v1/models/NAME[/versions/N]:predict      (and :classify, :regress)
 OPTIONS                                        of each
+GET  /monitoring/prometheus/metrics, /docs ... see `pages`
 """
 
 import asyncio
 import contextlib
 import json
 import re
+import time
 import traceback
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -25,11 +27,12 @@ from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 from tensorflow_serving.apis import get_model_status_pb2
 
-from pipelines.server import requests
+from pipelines.server import pages, requests
 from pipelines.server.engine import Engine
 from pipelines.server.errors import Code, RequestError, invalid
 from pipelines.server.flags import ServeFlags
 from pipelines.server.models import Models
+from pipelines.server.monitoring import Monitor
 from pipelines.server.responses import encode, error_body
 from pipelines.server.servable import Servable
 
@@ -55,6 +58,7 @@ def build(
     engines: Mapping[str, Engine],
     flags: ServeFlags,
     loopback: bool = False,
+    monitor: Monitor | None = None,
     lifespan: Callable[[Any], contextlib.AbstractAsyncContextManager] | None = None,
 ) -> Router:
     """The application.
@@ -64,11 +68,12 @@ def build(
         engines: compute them, by name.
         flags: limits, and the pages elsewhere that may ask.
         loopback: whether only this machine can connect, so that any other Host is a trick.
+        monitor: counts the requests. Default: one of its own.
         lifespan: entered before the first request, left after the last.
     """
     hosts = {*LOOPBACK, flags.host.lower()} if loopback else set()
     endpoint = CORSMiddleware(
-        Endpoint(models, engines, flags, hosts),
+        Endpoint(models, engines, flags, hosts, monitor or Monitor()),
         allow_origins=flags.allow_origin,
         allow_methods=METHODS,
         allow_headers=["Content-Encoding"],
@@ -83,6 +88,7 @@ class Endpoint:
     Attributes:
         models, engines, flags: see `build`.
         hosts: names of this server; of a server without, every name is.
+        monitor: counts the requests of models.
         arriving: bytes of bodies that are not whole yet.
     """
 
@@ -90,10 +96,12 @@ class Endpoint:
     engines: Mapping[str, Engine]
     flags: ServeFlags
     hosts: Collection[str]
+    monitor: Monitor
     arriving: int = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
+        start = time.monotonic()
         try:
             status, body = 200, await self._answer(request)
         except ClientDisconnect:
@@ -105,11 +113,19 @@ class Endpoint:
             traceback.print_exc()
             status, body = 500, error_body("Internal error; the server's log has the details")
         headers = ALLOW if request.method == "OPTIONS" else HEADERS.get(status)
-        await Response(body, status, headers, "application/json")(scope, receive, send)
+        response = body
+        if not isinstance(body, Response):
+            response = Response(body, status, headers, "application/json")
+        if self.flags.access_log:
+            seconds = time.monotonic() - start
+            print(access_line(request, response.status_code, len(response.body), seconds))
+        await response(scope, receive, send)
 
-    async def _answer(self, request: Request) -> bytes:
+    async def _answer(self, request: Request) -> bytes | Response:
         self._check_sender(request.headers)
         path = request.scope["raw_path"].decode("latin-1").partition("?")[0]
+        if request.method == "GET" and (page := pages.answer(path, self.models, self.monitor)):
+            return page
         if not path.lower().startswith("/v1/"):
             raise RequestError(Code.NOT_FOUND, f"Not Found: {request.method} {path}")
         if request.method == "POST" and (match := CALL.fullmatch(path)):
@@ -144,7 +160,8 @@ class Endpoint:
         return json.dumps({"model_spec": spec, "metadata": {SIGNATURES: signatures}}).encode()
 
     async def _call(self, request: Request, method: str, name: str, number: int | None) -> bytes:
-        with self.models.use(name, number) as version:
+        used = self.models.use(name, number)
+        with used as version, self.monitor.request(name, "REST"):
             engine, servable = self.engines[name], version.servable
             body = await self._body(request)  # first: a slow sender takes no place
             coding = request.headers.get("content-encoding", "").strip().lower()
@@ -152,7 +169,8 @@ class Endpoint:
                 signature, rows, inputs = await engine.convert(
                     _decode, servable, method, body, coding, self.flags
                 )
-                outputs = await engine.predict(servable, signature, inputs)
+                with self.monitor.runtime(name):
+                    outputs = await engine.predict(servable, signature, inputs)
                 return await engine.convert(encode, outputs, rows)
 
     async def _body(self, request: Request) -> bytes:
@@ -195,6 +213,15 @@ def status_message(
         for version in models.status(name, number)
     ]
     return get_model_status_pb2.GetModelStatusResponse(model_version_status=versions)
+
+
+def access_line(request: Request, status: int, size: int, seconds: float) -> str:
+    """A line of an access log, in the Common Log Format with the request's time after it."""
+    sender = request.client.host if request.client else "-"
+    now = time.strftime("%d/%b/%Y:%H:%M:%S %z")
+    # As it was sent, percent signs and all: no letter of it can begin another line.
+    path = ascii(request.scope["raw_path"].decode("latin-1"))[1:-1].replace('"', "%22")
+    return f'{sender} - - [{now}] "{request.method} {path} HTTP/1.1" {status} {size} {seconds:.4f}'
 
 
 def _target(match: re.Match) -> tuple[str, int | None]:

@@ -56,5 +56,8 @@ class ServeFlags:
     allow_origin: Origins = ()
     """Pages elsewhere that may ask, such as http://localhost:3000; * lets every page. Development
     only."""
+    access_log: bool = False
+    """Print a line for each request to the REST interface, in the Common Log Format with the
+    seconds that it took. Development only."""
     development: bool = False
     """Use the server for development even where TF Serving's own could be started."""

@@ -110,6 +110,7 @@ def run_development_server(flags: ServeFlags, names: Sequence[str]) -> None:
     from pipelines.server import app, batching
     from pipelines.server.engine import Engine
     from pipelines.server.models import Models
+    from pipelines.server.monitoring import Monitor
     from pipelines.server.protocol import Protocol
 
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
@@ -123,10 +124,11 @@ def run_development_server(flags: ServeFlags, names: Sequence[str]) -> None:
         raise ValueError(f"`models` must load. None of {', '.join(names)} does: see above.")
     limits = flags.threads, flags.max_waiting, flags.timeout_seconds
     engines = {name: Engine(*limits, parameters) for name in names}
-    lifespan = functools.partial(_lifespan, flags, models, engines, listener)
+    monitor = Monitor()
+    lifespan = functools.partial(_lifespan, flags, models, engines, monitor, listener)
     loopback = is_loopback(listener.getsockname()[0])
     config = uvicorn.Config(
-        app.build(models, engines, flags, loopback, lifespan),
+        app.build(models, engines, flags, loopback, monitor, lifespan),
         http=functools.partial(Protocol, seconds=flags.timeout_seconds),
         loop="asyncio",
         ws="none",
@@ -147,7 +149,7 @@ def run_development_server(flags: ServeFlags, names: Sequence[str]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _lifespan(flags: ServeFlags, models, engines, listener: socket.socket, _):
+async def _lifespan(flags: ServeFlags, models, engines, monitor, listener: socket.socket, _):
     """Opens before the first request, and closes after the last."""
     models.watch(flags.poll_seconds)
     address, port = listener.getsockname()[:2]
@@ -155,7 +157,7 @@ async def _lifespan(flags: ServeFlags, models, engines, listener: socket.socket,
     if flags.grpc_port is not None:
         from pipelines.server import rpc
 
-        grpc = rpc.serving(models, engines, address, flags)
+        grpc = rpc.serving(models, engines, address, flags, monitor)
     async with grpc:
         listener.listen(BACKLOG)  # a reader of the next lines can connect
         host = f"[{address}]" if ":" in address else address

@@ -22,12 +22,17 @@ from pipelines.server.engine import Engine
 from pipelines.server.errors import Code, RequestError, invalid
 from pipelines.server.flags import ServeFlags
 from pipelines.server.models import Models
+from pipelines.server.monitoring import Monitor
 from pipelines.server.requests import DEFAULT_SIGNATURE, Specs, check_shape, check_work
 
 
 @contextlib.asynccontextmanager
 async def serving(
-    models: Models, engines: Mapping[str, Engine], address: str, flags: ServeFlags
+    models: Models,
+    engines: Mapping[str, Engine],
+    address: str,
+    flags: ServeFlags,
+    monitor: Monitor,
 ) -> AsyncIterator[int]:
     """Serves gRPC on the running event loop; requests inside at the end may finish.
 
@@ -36,7 +41,7 @@ async def serving(
     """
     size = ("grpc.max_receive_message_length", flags.max_request_bytes)
     server = grpc.aio.server(options=[size])
-    services = Services(models, engines, flags)
+    services = Services(models, engines, flags, monitor)
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(services, server)
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(services, server)
     host = f"[{address}]" if ":" in address else address
@@ -74,17 +79,19 @@ class Services(
     models: Models
     engines: Mapping[str, Engine]
     flags: ServeFlags
+    monitor: Monitor
 
     @_answers
     async def Predict(self, request):
         model, number = _target(request.model_spec)
-        with self.models.use(model, number) as version:
+        with self.models.use(model, number) as version, self.monitor.request(model, "GRPC"):
             engine = self.engines[model]
             async with engine.admit():
                 name = request.model_spec.signature_name or DEFAULT_SIGNATURE
                 specs = version.servable.signature(name).inputs
                 inputs = await engine.convert(_arrays, request.inputs, specs, self.flags)
-                outputs = await engine.predict(version.servable, name, inputs)
+                with self.monitor.runtime(model):
+                    outputs = await engine.predict(version.servable, name, inputs)
                 return await engine.convert(_answer, request, name, version.number, outputs)
 
     @_answers

@@ -126,9 +126,14 @@ def test_other_json_is_refused(tmp_path, dialogues):
         read("bcontrast", "train", tmp_path)
 
 
+def write_both(folder):
+    write(folder, train={"one": TURNS}, dev={"two": TURNS})
+    return folder
+
+
 def test_what_is_not_there_is_named(tmp_path):
     write(tmp_path, train={"one": TURNS})
     with pytest.raises(ValueError, match=r"Not in .*: dev\.json"):
         load("bcontrast", "train", tmp_path)
     with pytest.raises(ValueError, match="`source` and `target` must be en and de, of `bcontrast`"):
-        load("bcontrast", "train", tmp_path, target="fr")
+        load("bcontrast", "train", write_both(tmp_path), target="fr")
