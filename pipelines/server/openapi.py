@@ -6,12 +6,13 @@ OpenAPI Specification 3.0.3, https://spec.openapis.org/oas/v3.0.3
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
-from pipelines.server.models import Models
+from pipelines.server.models import Models, Version
 from pipelines.server.requests import DEFAULT_SIGNATURE, Specs
-from pipelines.server.responses import BYTES
-from pipelines.server.servable import Signature
+from pipelines.server.responses import BYTES, plain
+from pipelines.server.servable import Signature, warmup_requests
 
 Schema = dict[str, Any]
 
@@ -30,10 +31,7 @@ def document(models: Models) -> dict[str, Any]:
     paths = {}
     for name in models.names():
         with models.use(name, None) as version:
-            signatures = version.servable.signatures
-            paths[f"/v1/models/{name}:predict"] = {
-                "post": _predict(name, signatures, version.number)
-            }
+            paths[f"/v1/models/{name}:predict"] = {"post": _predict(name, version)}
     return {
         "openapi": "3.0.3",
         "info": {"title": "Unfold", "version": "1", "description": "TF Serving's REST interface."},
@@ -41,17 +39,25 @@ def document(models: Models) -> dict[str, Any]:
     }
 
 
-def _predict(name: str, signatures: Mapping[str, Signature], version: int) -> dict[str, Any]:
+def _predict(name: str, version: Version) -> dict[str, Any]:
+    signatures = version.servable.signatures
     asked = {key: signature for key, signature in signatures.items() if signature.inputs}
-    bodies = [_request(key, value) for key, value in asked.items()]
+    body = _json({"oneOf": [_request(key, value) for key, value in asked.items()]})
+    examples = {
+        key: {"value": _example(key, inputs)}
+        for key, inputs in warmup_requests(version.folder)
+        if key in asked
+    }
+    if examples:
+        body["application/json"]["examples"] = examples
     answers = [_answer(key, value) for key, value in asked.items()]
     errors = {
         code: {"description": text, "content": _json(_ERROR)} for code, text in _ERRORS.items()
     }
     return {
         "operationId": f"predict_{name}",
-        "summary": f"Answers of {name}, version {version}.",
-        "requestBody": {"required": True, "content": _json({"oneOf": bodies})},
+        "summary": f"Answers of {name}, version {version.number}.",
+        "requestBody": {"required": True, "content": body},
         "responses": {
             "200": {"description": "The answers.", "content": _json({"oneOf": answers})},
             **errors,
@@ -59,26 +65,42 @@ def _predict(name: str, signatures: Mapping[str, Signature], version: int) -> di
     }
 
 
+def _example(name: str, inputs: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """A warm-up request as a body: in columns, which any signature takes."""
+    named = {} if name == DEFAULT_SIGNATURE else {"signature_name": name}
+    return {**named, "inputs": {key: plain(key, value) for key, value in inputs.items()}}
+
+
 def _json(schema: Schema) -> dict[str, Any]:
     return {"application/json": {"schema": schema}}
 
 
 def _request(name: str, signature: Signature) -> Schema:
-    """A request's body: rows where all inputs have them, else columns."""
-    key, content = _content(signature.inputs, ("instances", "inputs"))
-    properties = {"signature_name": {"type": "string", "enum": [name]}, key: content}
-    required = [key] if name == DEFAULT_SIGNATURE else list(properties)
-    return {"title": name, "type": "object", "required": required, "properties": properties}
+    """A request's body: columns, or rows where all inputs have them."""
+    schemas = [_content(signature.inputs, ("instances", "inputs"), rows) for rows in (True, False)]
+    properties = {"signature_name": {"type": "string", "enum": [name]}, **dict(schemas)}
+    named = [] if name == DEFAULT_SIGNATURE else ["signature_name"]
+    forms = [{"required": [*named, key]} for key in dict(schemas)]
+    return {
+        "title": name,
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": False,
+        "oneOf": forms,
+    }
 
 
 def _answer(name: str, signature: Signature) -> Schema:
-    """The answer to what `_request` describes."""
-    rows = all(map(_has_rows, signature.inputs.values()))
-    key, content = _content(signature.outputs, ("predictions", "outputs"), rows)
-    return {"title": name, "type": "object", "required": [key], "properties": {key: content}}
+    """The answer: rows to rows, columns to columns."""
+    schemas = [
+        _content(signature.outputs, ("predictions", "outputs"), rows) for rows in (True, False)
+    ]
+    forms = [{"required": [key]} for key in dict(schemas)]
+    return {"title": name, "type": "object", "properties": dict(schemas), "oneOf": forms}
 
 
-def _content(specs: Specs, keys: tuple[str, str], rows: bool = True) -> tuple[str, Schema]:
+def _content(specs: Specs, keys: tuple[str, str], rows: bool) -> tuple[str, Schema]:
+    """The key of rows, or of columns, and what is there; of what has no rows, of columns."""
     rows = rows and all(map(_has_rows, specs.values()))
     schemas = {name: _tensor(name, spec, spec.shape[int(rows) :]) for name, spec in specs.items()}
     if len(schemas) == 1:

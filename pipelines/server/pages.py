@@ -1,5 +1,6 @@
 """What the server answers beside TF Serving's interface: counts, a description, and its page.
 
+GET  /                                  a page to try the models on
 GET  /monitoring/prometheus/metrics     counts, for Prometheus
 GET  /openapi.json                      the models' requests and answers, to generate clients from
 GET  /docs                              the same to read and try (Swagger UI)
@@ -7,6 +8,7 @@ GET  /docs                              the same to read and try (Swagger UI)
 
 import functools
 import json
+from pathlib import Path
 
 import swagger_ui_bundle
 from starlette.responses import Response
@@ -14,13 +16,14 @@ from starlette.responses import Response
 from pipelines.server import monitoring, openapi
 from pipelines.server.models import Models
 
-# Swagger UI's own files alone: no other host, no cookie.
-_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
-_FILES = {
-    "swagger-ui.css": "text/css",
-    "swagger-ui-bundle.js": "text/javascript",
-    "start.js": "text/javascript",
-}
+PAGE = Path(__file__).parent / "page"
+# Of no other host, but for requests to another server of models.
+_POLICY = (
+    "default-src 'self'; connect-src *; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' blob: data:; media-src blob:"
+)
+_TYPES = {".css": "text/css", ".html": "text/html; charset=utf-8", ".js": "text/javascript"}
+SWAGGER = ("swagger-ui.css", "swagger-ui-bundle.js")
 _DOCS = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -42,20 +45,23 @@ def answer(path: str, models: Models, monitor: monitoring.Monitor) -> Response |
     if path == "/openapi.json":
         text = json.dumps(openapi.document(models))
         return Response(text, media_type="application/json")
-    if path == "/docs":
-        return _page(_DOCS, "text/html; charset=utf-8")
     folder, _, name = path.rpartition("/")
-    if folder == "/docs" and name in _FILES:
-        return _page(_file(name), _FILES[name])
-    return None
-
-
-def _page(content: str | bytes, kind: str) -> Response:
-    return Response(content, media_type=kind, headers={"Content-Security-Policy": _POLICY})
+    content = _files().get((folder, name or "index.html"))
+    if content is None:
+        return None
+    headers = {"Content-Security-Policy": _POLICY}
+    return Response(content, media_type=_TYPES[Path(name).suffix or ".html"], headers=headers)
 
 
 @functools.cache
-def _file(name: str) -> bytes:
-    if name == "start.js":
-        return _START.encode()
-    return (swagger_ui_bundle.swagger_ui_path / name).read_bytes()
+def _files() -> dict[tuple[str, str], bytes]:
+    """(folder, name) -> content of all files that are shown."""
+    page = {path.name: path.read_bytes() for path in PAGE.iterdir()}
+    swagger = swagger_ui_bundle.swagger_ui_path
+    return {
+        ("", "index.html"): page.pop("index.html"),
+        **{("/page", name): content for name, content in page.items()},
+        ("", "docs"): _DOCS.encode(),
+        **{("/docs", name): (swagger / name).read_bytes() for name in SWAGGER},
+        ("/docs", "start.js"): _START.encode(),
+    }

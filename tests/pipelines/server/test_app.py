@@ -289,7 +289,7 @@ def test_options(client):
         ("GET", "/v1/models", 400, "Missing model name in request."),
         ("GET", "/v1/models/tiny/", 400, "Malformed request"),
         ("GET", "/v1/", 400, "Malformed request"),
-        ("GET", "/", 404, "Not Found"),
+        ("GET", "/x", 404, "Not Found"),
         ("GET", "/v2/models/tiny", 404, "Not Found"),
         ("GET", "/v1/models/a%0Ab", 404, "model a\nb"),
         ("GET", "/%0A", 404, "Not Found"),

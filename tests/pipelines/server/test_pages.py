@@ -1,14 +1,16 @@
 """What is counted, described and shown beside TF Serving's interface."""
 
-import json
 import re
+from urllib.parse import urljoin
 
 import jsonschema
+import numpy as np
 import pytest
 from openapi_spec_validator import validate
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
+from pipelines.exporting import WARMUP, write_warmup
 from pipelines.server import app
 from pipelines.server.engine import Engine
 from pipelines.server.flags import ServeFlags
@@ -134,15 +136,48 @@ def test_what_the_server_refuses_is_not_described(client, described, document):
         jsonschema.validate(document, asked["content"]["application/json"]["schema"])
 
 
-def test_the_page_loads_nothing_from_elsewhere(client):
-    page = client.get("/docs")
+def test_examples_are_the_warm_up_requests(tmp_path, put):
+    put(tmp_path / "tiny", 1)
+    requests = [
+        ("serving_default", {"text": ["a"]}),
+        ("cut", {"prompt": ["abc"], "length": np.int32(2)}),
+        ("copy", {"image_bytes": [b"\xff"]}),
+    ]
+    write_warmup(tmp_path / "tiny" / "1" / "assets.extra" / WARMUP, "tiny", requests)
+    served = Models(tmp_path, ["tiny"])
+    served.poll()
+    engine = Engine(threads=1, max_waiting=8, timeout=60.0)
+    with TestClient(app.build(served, {"tiny": engine}, ServeFlags())) as client:
+        described = client.get("/openapi.json").json()
+        body = described["paths"][f"{MODEL}:predict"]["post"]["requestBody"]["content"]
+        examples = body["application/json"]["examples"]
+        assert list(examples) == ["serving_default", "cut", "copy"]
+        for example in examples.values():
+            assert client.post(f"{MODEL}:predict", json=example["value"]).status_code == 200
+    assert examples["copy"]["value"]["inputs"] == {"image_bytes": [{"b64": "/w=="}]}
+    validate(described)
+    engine.close()
+
+
+# Pages.
+
+
+@pytest.mark.parametrize(("path", "count"), [("/", 2), ("/docs", 3)])
+def test_a_page_loads_nothing_from_elsewhere(client, path, count):
+    page = client.get(path)
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert "default-src 'self'" in page.headers["content-security-policy"]
-    files = re.findall(r'(?:src|href)="([^"]+)"', page.text)
-    assert len(files) == 3
+    assert "set-cookie" not in page.headers
+    files = re.findall(r'<(?:script|link)[^>]* (?:src|href)="([^"]+)"', page.text)
+    assert len(files) == count
     for file in files:
-        answer = client.get(file)
+        answer = client.get(urljoin(path, file))
         assert answer.status_code == 200
         assert len(answer.content) > 50
-    assert client.get("/docs/index.html").status_code == 404
-    assert json.loads(client.get("/docs/..%2Fx").text)["error"]
+
+
+def test_files_that_are_no_pages_are_not_there(client):
+    for path in ("/docs/index.html", "/page/", "/page/..%2Fpages.py", "/docs/..%2Fx"):
+        answer = client.get(path)
+        assert answer.status_code == 404
+        assert "Not Found" in answer.json()["error"]
