@@ -3,6 +3,7 @@
 GET  /v1/models/NAME[/versions/N]              status
 GET  /v1/models/NAME[/versions/N]/metadata     signatures
 POST /v1/models/NAME[/versions/N]:predict      (and :classify, :regress)
+POST /v1/models/NAME[/versions/N]:stream       the server's own: see `streaming`
 OPTIONS                                        of each
 GET  /monitoring/prometheus/metrics, /docs ... see `pages`
 """
@@ -13,7 +14,7 @@ import json
 import re
 import time
 import traceback
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -22,12 +23,12 @@ from google.protobuf import json_format
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 from tensorflow_serving.apis import get_model_status_pb2
 
-from pipelines.server import pages, requests
+from pipelines.server import pages, requests, streaming
 from pipelines.server.engine import Engine
 from pipelines.server.errors import Code, RequestError, invalid
 from pipelines.server.flags import ServeFlags
@@ -42,6 +43,7 @@ MODEL = (
 )
 LOOK = re.compile(MODEL + "(?P<metadata>/metadata)?")
 CALL = re.compile(MODEL + ":(?P<method>predict|classify|regress)")
+STREAM = re.compile(MODEL + ":stream")
 PREFIX = "tensorflow/serving/"  # of predict, classify and regress
 METHODS = ("GET", "POST", "OPTIONS")
 ALLOW = {"Allow": ", ".join(METHODS)}
@@ -118,7 +120,8 @@ class Endpoint:
             response = Response(body, status, headers, "application/json")
         if self.flags.access_log:
             seconds = time.monotonic() - start
-            print(access_line(request, response.status_code, len(response.body), seconds))
+            size = response.headers.get("content-length", "-")  # of a stream none is known
+            print(access_line(request, response.status_code, size, seconds))
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> bytes | Response:
@@ -130,10 +133,12 @@ class Endpoint:
             raise RequestError(Code.NOT_FOUND, f"Not Found: {request.method} {path}")
         if request.method == "POST" and (match := CALL.fullmatch(path)):
             return await self._call(request, match["method"], *_target(match))
+        if request.method == "POST" and (match := STREAM.fullmatch(path)):
+            return await self._stream(request, *_target(match))
         if request.method == "GET" and (match := LOOK.fullmatch(path)):
             look = self._metadata if match["metadata"] else self._status
             return look(*_target(match))
-        if request.method == "OPTIONS" and (CALL.fullmatch(path) or LOOK.fullmatch(path)):
+        if request.method == "OPTIONS" and any(x.fullmatch(path) for x in (CALL, STREAM, LOOK)):
             return b"{}"
         if request.method == "GET" and path.lower() == "/v1/models":
             raise invalid("Missing model name in request.")
@@ -172,6 +177,28 @@ class Endpoint:
                 with self.monitor.runtime(name):
                     outputs = await engine.predict(servable, signature, inputs)
                 return await engine.convert(encode, outputs, rows)
+
+    async def _stream(self, request: Request, name: str, number: int | None) -> Response:
+        """Errors of the request are an answer; what happens after the first piece is an event."""
+        body = await self._body(request)
+        coding = request.headers.get("content-encoding", "").strip().lower()
+        with self.models.use(name, number) as version:
+            engine, servable = self.engines[name], version.servable
+            with self.monitor.request(name, "REST"):
+                _, _, inputs = await engine.convert(
+                    _decode, servable, "predict", body, coding, self.flags
+                )
+                streaming.check(servable, inputs)
+                texts = streaming.pieces(engine, servable, inputs)
+                first = await anext(texts)
+
+        async def rest() -> AsyncIterator[str]:
+            with self.models.use(name, version.number):
+                yield first
+                async for text in texts:
+                    yield text
+
+        return StreamingResponse(streaming.events(rest()), media_type=streaming.TYPE)
 
     async def _body(self, request: Request) -> bytes:
         """The whole body; too large a body is refused before the rest of it is read."""
@@ -215,7 +242,7 @@ def status_message(
     return get_model_status_pb2.GetModelStatusResponse(model_version_status=versions)
 
 
-def access_line(request: Request, status: int, size: int, seconds: float) -> str:
+def access_line(request: Request, status: int, size: str, seconds: float) -> str:
     """A line of an access log, in the Common Log Format with the request's time after it."""
     sender = request.client.host if request.client else "-"
     now = time.strftime("%d/%b/%Y:%H:%M:%S %z")

@@ -12,9 +12,11 @@ export function draw(target, outputs, inputs, widgets) {
     left.delete(name);
     return value;
   };
+  if (left.get("caption") === "")
+    target.append(make("p", "The image could not be read.", { className: "text" }));
   for (const name of ["caption", "translation", "label", "text"])
-    if (typeof left.get(name) === "string")
-      target.append(make("p", take(name) || "(nothing)", { className: "text" }));
+    if (left.get(name))
+      target.append(make("p", take(name), { className: "text" }));
   for (const name of ["score", "confidence"]) if (left.has(name)) target.append(meter(name, take(name)));
   if (left.has("source_pieces"))
     target.append(alignment(take("source_pieces"), take("target_pieces"), take("attention")));
