@@ -135,6 +135,13 @@ class PredictFlags:
     """SavedModel, or a folder of versions. Default: saved_models/<task>, its latest version."""
     batch_size: Positive = 64
     """Examples a call."""
+    input: Path | None = None
+    """A whole file in place of inputs: .csv, .tsv, .jsonl, .parquet, .txt; or a folder of images.
+    Killed, the same command goes on."""
+    column: str | None = None
+    """Of --input, what to read. Default: the column of the input's name, or the only one."""
+    output: Path | None = None
+    """Where the rows of --input go, with their answers: .csv, .tsv or .jsonl."""
 
 
 @dataclass(frozen=True)

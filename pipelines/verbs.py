@@ -14,9 +14,11 @@ import keras
 from pipelines import distribution, exporting, inspection, report, runs, training
 from pipelines.contract import Evaluation, Pipeline
 from pipelines.flags import EvaluateFlags, ExportFlags, PredictFlags, TrainFlags, check_bounds
+from pipelines.loading import Model
 from pipelines.machine import machine, peak_memory
 from pipelines.precision import policy_of
 from pipelines.server import launch
+from pipelines.whole_files import answer_file
 
 PATHS = ("data_dir", "runs_dir", "cache_dir")  # flags that say where things lie on one machine
 # Flags that a run may go on without: they are no part of what it is.
@@ -119,11 +121,23 @@ def evaluate(pipeline: Pipeline, flags: EvaluateFlags) -> None:
 
 
 def predict(pipeline: Pipeline, flags: PredictFlags) -> None:
-    """Prints one answer a line, in the order of the inputs."""
+    """Prints one answer a line, in the order of the inputs; of a whole file, writes them."""
     check_bounds(flags)
-    model, _ = exporting.load_saved_model(flags.model or default_model(pipeline, flags))
+    model, folder = exporting.load_saved_model(flags.model or default_model(pipeline, flags))
+    if flags.input is not None or flags.output is not None:
+        _predict_file(Model(model, folder), flags)
+        return
     for line in pipeline.predict(model, flags):
         print(line, flush=True)
+
+
+def _predict_file(model: Model, flags: PredictFlags) -> None:
+    if flags.input is None or flags.output is None:
+        raise ValueError("`input` and `output` must be given together.")
+    if flags.inputs:
+        raise ValueError(f"`inputs` must be left out with `--input`. Got {len(flags.inputs)}.")
+    named = {name: getattr(flags, name) for name in model.inputs if name not in model.rows}
+    answer_file(model, flags.input, flags.output, flags.column, flags.batch_size, **named)
 
 
 def export(pipeline: Pipeline, flags: ExportFlags) -> None:
