@@ -20,11 +20,11 @@ def check_limit(limit: int | None) -> None:
         raise ValueError(f"`limit` must be a positive integer or None. Got {limit!r}.")
 
 
-def check_no_folder(data_dir: Path | str | None, own: str) -> None:
-    """Raises ValueError where a `demo`, which reads no files, is given some; `own` reads them."""
+def check_no_folder(data_dir: Path | str | None, own: str, dataset: str = "demo") -> None:
+    """Raises ValueError where a data set that reads no files is given some; `own` reads them."""
     if data_dir is not None:
         raise ValueError(
-            "`data_dir` must be None for `demo`, which reads no files of yours "
+            f"`data_dir` must be None for `{dataset}`, which reads no files of yours "
             f"(`{own}` does). Got {str(data_dir)!r}."
         )
 

@@ -52,7 +52,8 @@ class Pipeline:
         folder: flags of any verb -> the model's folder under saved_models/. Default: the task.
         check: raises ValueError where flags contradict each other; what a single flag may be is its
             type's.
-        former_flags: flags that there are no more, name -> the value at which they did nothing.
+        former_flags: flags of version 0.1 that there are no more, name -> the value at which they
+            did nothing.
         evaluate_flags, predict_flags, export_flags: more flags than the shared ones, where needed.
     """
 

@@ -266,9 +266,13 @@ def from_json(pipeline: Pipeline, values: Mapping[str, Any]) -> TrainFlags:
     former = {name for name, off in pipeline.former_flags.items() if values.get(name) == off}
     unknown = sorted(set(values) - names - former)
     if unknown:
+        known = set(unknown) <= set(pipeline.former_flags)
+        version = (
+            "version 0.1, which has them" if known else "the version that the run was made with"
+        )
         raise ValueError(
             f"The flags of a run must be those of this version. Got {', '.join(unknown)}, which it "
-            "does not know: use the version that the run was made with, or train anew."
+            f"does not know: use {version}, or train anew."
         )
     return flag_type(
         **{name: _from_json(name, value) for name, value in values.items() if name in names}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 
@@ -16,12 +17,16 @@ class Reviews:
     names: the labels' names in index order.
     texts: gives (id, text) of each review, from the first one, whenever it is called. Texts are as
         they stand in the source (`cleaning.clean` takes the HTML out); an id says where, and no two
-        are the same.
+        are the same, but for a mixture's texts of more weight.
     """
 
     labels: np.ndarray
     names: tuple[str, ...]
     texts: Callable[[], Iterable[tuple[str, str]]]
+
+    def chosen(self, mask: np.ndarray) -> "Reviews":
+        """The reviews at which `mask <bool>[reviews]` is true."""
+        return Reviews(self.labels[mask], self.names, lambda: compress(self.texts(), mask))
 
 
 def as_reviews(rows: Sequence[tuple[str, str, int]], names: tuple[str, ...]) -> Reviews:
@@ -31,15 +36,17 @@ def as_reviews(rows: Sequence[tuple[str, str, int]], names: tuple[str, ...]) -> 
 
 
 def first(labels: np.ndarray, limit: int) -> np.ndarray:
-    """Places of at most `limit` records, rising, of all labels alike.
+    """Which records, at most `limit` of them, are the first of all labels alike: a mask.
 
     The files of most sources are sorted by label, so the first ones would all be of one. Each
     label gives its first, then each its second, and so on:
 
-        labels 0 0 0 0 1 1, limit 4  ->  places 0, 1, 4, 5
+        labels 0 0 0 0 1 1, limit 4  ->  true at places 0, 1, 4, 5
     """
     turn = np.empty(len(labels), np.int64)  # which of its label a record is: 0, 1, 2, ...
     for label in np.unique(labels):
         places = np.flatnonzero(labels == label)
         turn[places] = np.arange(len(places))
-    return np.sort(np.argsort(turn, kind="stable")[:limit])
+    mask = np.zeros(len(labels), bool)
+    mask[np.argsort(turn, kind="stable")[:limit]] = True
+    return mask

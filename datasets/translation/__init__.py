@@ -16,6 +16,7 @@ import tensorflow as tf
 from datasets.arguments import check_choice, check_limit, check_no_folder
 from datasets.faults import Faults
 from datasets.files import stamps
+from datasets.mixture import folders, parts
 from datasets.records import as_records
 from datasets.translation import bcontrast, demo, mixture, multi30k, pairs, tfds_pairs
 from datasets.translation.cleaning import RawPair, clean
@@ -169,10 +170,10 @@ def _raw_pairs(dataset, split, data_dir, *, source, target, seed, limit) -> Iter
     options = {"source": source, "target": target, "seed": seed, "limit": limit}
     if "+" not in dataset:
         return _pairs_of(dataset, split, data_dir, **options)
-    weights = mixture.parts(dataset, SOURCES)
+    weights = parts(dataset, SOURCES)
     readers = {
         name: functools.partial(_pairs_of, name, split, folder, **options)
-        for name, folder in mixture.folders(weights, data_dir).items()
+        for name, folder in folders(weights, data_dir).items()
     }
     return mixture.raw_pairs(split, weights, readers, limit)
 
@@ -195,9 +196,9 @@ def raw_files(
     """The files that a source reads, of all splits: what a digest of the data is made of."""
     languages = {"source": source, "target": target}
     if "+" in dataset:
-        folders = mixture.folders(mixture.parts(dataset, SOURCES), data_dir)
+        places = folders(parts(dataset, SOURCES), data_dir)
         return [
-            file for one, place in folders.items() for file in raw_files(one, place, **languages)
+            file for one, place in places.items() for file in raw_files(one, place, **languages)
         ]
     if dataset in ("pairs", "tatoeba"):
         splits = pairs.split_files(data_dir, **languages).values()
@@ -216,6 +217,6 @@ def _check(dataset, split, data_dir, source, target, limit) -> None:
     if source == target:
         raise ValueError(f"`source` and `target` must be two languages. Got {source!r} twice.")
     if "/" not in dataset or "+" in dataset:
-        mixture.parts(dataset, SOURCES)
+        parts(dataset, SOURCES)
     if dataset == "demo":
         check_no_folder(data_dir, "pairs")

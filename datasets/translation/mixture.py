@@ -1,53 +1,16 @@
-"""Several sources as one data set: `tatoeba+bcontrast+multi30k+multi30k`.
+"""The pairs of several sources as one data set: `tatoeba+bcontrast+multi30k+multi30k`.
 
-A source that is named twice has its training pairs twice in an epoch, and so twice the weight.
-Each source is in a folder of its own name. The sources have their own splits, so that a sentence of
-one's dev may be in another's train: such pairs are left out of dev and test.
+The sources have their own splits, so that a sentence of one's dev may be in another's train: such
+pairs are left out of dev and test.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 
-from datasets.arguments import check_choice
-from datasets.files import check_place
 from datasets.translation.cleaning import RawPair
 from datasets.translation.pairs import key_of
-
-NO_FILES = "demo"  # the source without a folder
-
-
-def parts(dataset: str, sources: Iterable[str]) -> Counter[str]:
-    """The names that a data set is made of, in their order, and how often each is named.
-
-    Raises:
-        ValueError: a name is none of `sources`.
-    """
-    names = dataset.split("+")
-    for name in names:
-        check_choice("dataset", name, tuple(sources))
-    return Counter(names)
-
-
-def folders(names: Iterable[str], data_dir: Path | str | None) -> dict[str, Path | None]:
-    """Name -> the folder of a source, in `data_dir`.
-
-    Raises:
-        ValueError: there is no such folder.
-    """
-    found: dict[str, Path | None] = {}
-    for name in names:
-        wanted = f"a folder that holds one for each source, {name}/ among them"
-        if name == NO_FILES:
-            found[name] = None
-            continue
-        found[name] = check_place(data_dir, wanted) / name
-        if not found[name].is_dir():
-            raise ValueError(f"`data_dir` must be {wanted}. {found[name]} is no folder.")
-    return found
 
 
 def raw_pairs(

@@ -35,8 +35,8 @@ letter and its marks are read alike in either form of Unicode (NFC, NFD), Korean
 
 {table}
 
-Through this SavedModel, from raw text. Probabilities are calibrated by one temperature, fitted on
-dev; `ece_uncalibrated` is without it. {made}
+Through this SavedModel, from raw text. Probabilities are calibrated by a temperature that depends
+on the number of words, fitted on dev; `ece_uncalibrated` is without it. {made}
 
 ## Limits
 
@@ -51,9 +51,22 @@ DATA = {
         "but for those held out for dev, by film. No licence text; the reviews are "
         "their authors'."
     ),
+    "sst2": (
+        "SST-2 (Socher et al., EMNLP 2013): sentences of film critics, the published training "
+        "sentences. No licence text."
+    ),
+    "phrases": (
+        "Opinions of a few words on films, products, places, services, people and meals, composed "
+        "by code (`datasets/sentiment/phrases.py`); no terms."
+    ),
     "csv": "Texts and labels of the person who trained the model.",
 }
-WORLD = {"demo": "composed sentences about films", "csv": "the texts of its training"}
+WORLD = {
+    "demo": "composed sentences about films",
+    "sst2": "sentences of film critics",
+    "phrases": "composed opinions of a few words",
+    "csv": "the texts of its training",
+}
 CUTS = {
     "head": "; of a longer one, the head",
     "tail": "; of a longer one, the tail",
@@ -68,23 +81,24 @@ def model_card(flags: Train, measured: Mapping[str, Any]) -> str:
         flags: of the run.
         measured: as in a run's metrics.json; without `metrics` before it is measured.
     """
-    source = "imdb" if flags.dataset == "imdb_reviews" else flags.dataset
+    # Each once, in their order; the two IMDBs are the same reviews.
+    sources = list(dict.fromkeys(flags.dataset.replace("imdb_reviews", "imdb").split("+")))
+    split = "test" if {"demo", "phrases", "csv"}.issuperset(sources) else "dev"
     return TEMPLATE.format(
         model=_model(flags),
         max_length=flags.max_length,
         cut=CUTS[flags.cut],
-        data=DATA[source],
-        table=metrics_table(measured, f"{'dev' if source == 'imdb' else 'test'} split"),
+        data="\n\n".join(DATA[source] for source in sources),
+        table=metrics_table(measured, f"{split} split"),
         made=made(measured, flags.seed),
-        world=WORLD.get(source, "film reviews"),
+        world=", ".join(WORLD.get(source, "film reviews") for source in sources),
     )
 
 
 def _model(flags: Train) -> str:
     both = ", forwards and backwards" if flags.bidirectional else ""
-    pairs = f" and {flags.pairs} pairs of neighbours" if flags.pairs else ""
     return (
         f"{flags.layers} layer{'s' * (flags.layers > 1)} of {CELLS[flags.cell]}{both}, "
-        f"{flags.units} units, at most {flags.vocabulary_size} words{pairs}, pooled over time "
+        f"{flags.units} units, at most {flags.vocabulary_size} words, pooled over time "
         f"by {flags.pooling}."
     )

@@ -24,12 +24,12 @@ PAD, UNKNOWN = range(2)
 SPECIAL = ("<padding>", "<unknown>")  # no token is ever spelt so: < is a token of its own
 BATCH = 1000  # texts a call
 SAMPLE = 1_000_000  # texts that the vocabulary is counted over, at most
-VERSION = 2  # of the transform: another one makes caches anew
+VERSION = 3  # of the transform: another one makes caches anew
 
 # (pattern, replacement), one after the other, in RE2's syntax; after `datasets.sentiment.CLEANING`.
 RULES = (
     (r"</?[A-Za-z][^<>]{0,200}>", " "),  # tags other than breaks, which are gone by now
-    (r"[“”„«»]|''", '"'),
+    (r"[“”„«»]|''|``", '"'),
     (r"[’‘ʼ´`]", "'"),
     # Signs that change the looks of the sign before alone: an emoji of any colour is one word.
     (r"[\x{FE00}-\x{FE0F}\x{1F3FB}-\x{1F3FF}\x{200B}-\x{200F}\x{2060}\x{AD}]", ""),
@@ -46,6 +46,8 @@ RULES = (
     # Signs inside numbers stay there: 7.5, 8/10, 1,000.
     (r"(^|[^\d.,/:])([.,/:]+)", r"\1 \2 "),
     (r"([.,/:]+)($|[^\d.,/:])", r" \1 \2"),
+    # Texts that come in tokens: it 's -> it's. ("wo n't" needs nothing, and 's' is quoted.)
+    (r"(?i)([\p{L}\p{N}]) '(s|re|ve|ll|d|m)( |$)", r"\1'\2\3"),
     # Quotation marks, then "n't", "'s" and the like as words of their own.
     (r"(^|[^\p{L}\p{M}\p{N}])'", r"\1 ' "),
     (r"'($|[^\p{L}\p{M}\p{N}])", r" ' \1"),

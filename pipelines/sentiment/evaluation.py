@@ -13,6 +13,7 @@ from datasets.sentiment import label_names, load
 from datasets.sentiment.labels import meaning
 from pipelines.contract import Evaluation
 from pipelines.sentiment import metrics
+from pipelines.sentiment.data import tokenize
 from pipelines.sentiment.flags import Evaluate, csv_options
 from pipelines.sentiment.signatures import positive_of
 
@@ -21,11 +22,12 @@ WINDOW = 4096  # texts that are sorted by length at a time, so that like ones sh
 
 
 class Text(NamedTuple):
-    """One text of the split, and the model's answer."""
+    """One text of the split, its words as the model counts them, and the model's answer."""
 
     id: str
     text: bytes
     label: int
+    words: int
     probabilities: np.ndarray
 
     @property
@@ -42,7 +44,7 @@ class Answers:
     labels: names of the model's labels.
     truths: `<int>[texts]`, true labels; the numbers are the model's.
     probabilities: `<float>[texts, labels]`.
-    temperature: that the model was calibrated with.
+    calibration, temperatures: what the model was calibrated with; `<float>[texts]` by its words.
     mistakes, others: the surest wrong answers, and texts at random.
     explain: texts -> for each (words, contributions).
     """
@@ -50,7 +52,8 @@ class Answers:
     labels: list[str]
     truths: np.ndarray
     probabilities: np.ndarray
-    temperature: float
+    calibration: metrics.Calibration
+    temperatures: np.ndarray
     mistakes: list[Text]
     others: list[Text]
     explain: Callable[[Sequence[bytes]], list[tuple[list[str], np.ndarray]]]
@@ -64,29 +67,39 @@ def evaluate(model, flags: Evaluate) -> Evaluation:
     """
     about = about_model(model)
     records, numbers = _records(flags, about)
-    truths, probabilities, mistakes, others = [], [], [], []
+    truths, probabilities, sources, lengths = [], [], [], []
+    mistakes, others = [], []
     rng = np.random.default_rng(0)
-    for text in _answered(model, records, numbers, flags.batch_size):
+    longest = about.get("max_length")  # with the exponent, since version 0.2
+    for text in _answered(model, records, numbers, flags.batch_size, longest):
         truths.append(text.label)
         probabilities.append(text.probabilities)
+        sources.append(text.id.partition("/")[0])
+        lengths.append(text.words)
         mistakes = sorted([*mistakes, text], key=lambda text: -text.certainty_of_mistake)[:SHOWN]
         # Reservoir sampling: at any time each text so far is among them with the same chance.
         place = len(others) if len(others) < SHOWN else int(rng.integers(len(truths)))
         others[place : place + 1] = [text] if place < SHOWN else []
     if not truths:
         raise ValueError("`split` must hold reviews with a label. Got none: nothing to measure.")
+    calibration = metrics.Calibration(about["temperature"], about.get("exponent", 0.0))
     answers = Answers(
         labels=about["labels"],
         truths=np.array(truths),
         probabilities=np.array(probabilities, np.float64),
-        temperature=about["temperature"],
+        calibration=calibration,
+        temperatures=calibration.temperatures(np.array(lengths)),
         mistakes=[text for text in mistakes if text.certainty_of_mistake >= 0],
         others=others,
         explain=lambda texts: explain(model, texts),
     )
     measured = metrics.classification_metrics(
-        answers.probabilities, answers.truths, about["temperature"], positive_of(about["labels"])
+        answers.probabilities, answers.truths, answers.temperatures, positive_of(about["labels"])
     )
+    if "+" in flags.dataset:
+        measured |= metrics.metrics_by_source(
+            answers.probabilities, answers.truths, np.array(sources)
+        )
     return Evaluation(measured, answers)
 
 
@@ -122,19 +135,22 @@ def _records(flags: Evaluate, about: dict[str, Any]) -> tuple[tf.data.Dataset, n
     return records, np.array([known[meaning(name)] for name in names])
 
 
-def _answered(model, records, numbers: np.ndarray, batch_size: int) -> Iterator[Text]:
+def _answered(
+    model, records, numbers: np.ndarray, batch_size: int, longest: int | None
+) -> Iterator[Text]:
     """The texts that have a label, with the model's answers; like lengths share a batch."""
     progress = keras.utils.Progbar(int(records.cardinality()), unit_name="text")
     labelled = records.filter(lambda record: record["label"] >= 0)
     for window in labelled.batch(WINDOW).prefetch(1).as_numpy_iterator():
         order = np.argsort([len(text) for text in window["text"]], kind="stable")
+        words = np.minimum(tokenize(window["text"]).row_lengths().numpy(), longest or np.inf)
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
             answers = _answer(model, window["text"][rows])
             for row, probabilities in zip(rows, answers, strict=True):
                 label = int(numbers[window["label"][row]])
                 name = window["id"][row].decode("utf-8", "replace")
-                yield Text(name, window["text"][row], label, probabilities)
+                yield Text(name, window["text"][row], label, int(words[row]), probabilities)
             progress.add(len(rows))
 
 

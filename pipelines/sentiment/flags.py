@@ -21,8 +21,6 @@ from pipelines.flags import (
     TrainFlags,
 )
 
-Name = Literal["demo", "imdb", "imdb_reviews", "csv"]
-
 
 @dataclass(frozen=True)
 class Table:
@@ -46,20 +44,17 @@ class Table:
 class Train(Table, TrainFlags):
     """Data to model to metrics to SavedModel, in one go; goes on where it was cut off."""
 
-    dataset: Name = "demo"
-    """Data set: demo (composed reviews), imdb, imdb_reviews, csv (your own texts and labels)."""
+    dataset: str = "demo"
+    """demo (composed reviews), phrases (composed opinions), imdb, imdb_reviews, sst2, csv (yours);
+    several with + between, each in its folder (twice: of twice the weight)."""
     split_seed: Seed = 0
-    """Which reviews `demo` draws, which films `imdb` holds out for dev. --seed leaves it alone."""
+    """What demo and phrases draw, which films imdb holds out for dev. --seed leaves it alone."""
     lower_case: bool = True
     """Read "Great" and "great" as one word."""
     vocabulary_size: Annotated[int, Bound(lambda size: size >= 3, "at least 3")] = 2000  # words
     """Most frequent words that are told apart; the others are the unknown word."""
     min_count: Positive = 1  # occurrences
     """Words seen less often become the unknown word, too."""
-    pairs: Count = 0
-    """Pairs of neighbouring words that tell most about the label, read beside the words."""
-    pair_units: Positive = 16
-    """Size of their embeddings."""
     max_length: Annotated[int, Bound(lambda length: length >= 4, "at least 4")] = 80  # words, signs
     """Longer texts are cut to so many words and signs."""
     cut: Literal["head", "tail", "both"] = "both"
@@ -78,14 +73,10 @@ class Train(Table, TrainFlags):
     """End each layer's input in a constant 1, which does a bias's work."""
     gate_offsets: bool = True
     """Start forget gates at +1 and input gates at -1, through the constant."""
-    contractive: bool = False
-    """Keep a SimpleRNN from growing along a text: the sizes of the weights into a unit sum to 1."""
     word_dropout: Share = 0.05
     """Share of the words read in training replaced by the unknown word."""
     embedding_dropout: Rate = 0.0
     """Share of the vocabulary dropped in a training step, wherever the words stand."""
-    pair_dropout: Rate = 0.5
-    """The same share of the pairs."""
     input_dropout: Rate = 0.1
     """Share of the embedding's features dropped, the same at all steps of a text."""
     output_dropout: Rate = 0.1
@@ -106,7 +97,7 @@ class Train(Table, TrainFlags):
 class Evaluate(Table, EvaluateFlags):
     """The metrics of an exported model on a split."""
 
-    dataset: Name | None = None
+    dataset: str | None = None
     """Data set. Default: the one that the model was trained on."""
 
 
@@ -135,19 +126,21 @@ FORMER = {
     "negatives": 1024,
     "pretrained": None,
     "frozen_epochs": 0,
+    "pairs": 0,
+    "pair_units": 16,
+    "pair_dropout": 0.5,
+    "contractive": False,
 }
 
 DEMO = Train()
 IMDB = replace(
     DEMO,
     dataset="imdb",
-    vocabulary_size=13_000,  # with the pairs 27 MB, in 16 bits
-    pairs=8000,
+    vocabulary_size=14_000,  # 29 MB, in 16 bits
     min_count=3,
     max_length=400,
     units=128,
     embedding_units=0,
-    contractive=True,
     word_dropout=0.05,
     embedding_dropout=0.3,
     output_dropout=0.2,
@@ -167,7 +160,6 @@ CSV = replace(
     dataset="csv",
     vocabulary_size=30_000,
     min_count=1,
-    pairs=0,
     units=64,
     embedding_units=64,
     word_dropout=0.1,

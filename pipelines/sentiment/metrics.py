@@ -1,5 +1,9 @@
 """Metrics of probabilities `<float>[texts, classes]` against true labels `<int>[texts]`."""
 
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
 import numpy as np
 
 BINS = 15  # of the calibration error
@@ -77,46 +81,88 @@ def auc(scores: np.ndarray, truths: np.ndarray) -> float:
 
 
 COLDEST, HOTTEST = 1 / 20, 20.0  # temperatures that are looked for
+STEEPEST = 1.0  # exponent of the length, either way
+PULL = 1e-4  # nats that an exponent of 1 must earn: where all texts are as long, it is 0
+ROUNDS = 5  # of the search, in turn for temperature and exponent
 
 
-def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """T > 0 of softmax(logits / T) with the least mean -log p of the true labels (Guo et al. 2017).
+class Calibration(NamedTuple):
+    """The temperature of a text of n words: T = scale · n^exponent."""
 
-    The target is (n + 1)/(n + 2) for the true label of n texts, not 1 (Platt 1999): where all
-    answers are right, the most confident T would be the best one otherwise. The loss is convex in
-    1/T: a golden-section search finds its minimum, T from `COLDEST` to `HOTTEST`.
+    scale: float
+    exponent: float = 0.0
+
+    def __str__(self) -> str:
+        return f"{self.scale:.3f} n^{self.exponent:.3f}"
+
+    def temperatures(self, lengths: np.ndarray) -> np.ndarray:
+        """T of texts of so many words, `<int>[texts]` -> `<float>[texts]`."""
+        return self.scale * np.maximum(lengths, 1.0) ** self.exponent
+
+
+def fit_calibration(
+    logits: np.ndarray, labels: np.ndarray, lengths: np.ndarray
+) -> tuple[Calibration, float]:
+    """T(n) of softmax(logits / T) with the least mean -log p of the true labels (Guo et al. 2017).
+
+    A short sentence and a long review are not sure of themselves in the same way, so T depends on
+    the words n of a text: log T = c + b (log n - mean log n). The target is (m + 1)/(m + 2) for the
+    true label of m texts, not 1 (Platt 1999): where all answers are right, the most confident T
+    would be the best one otherwise. Golden-section searches find c and b, T from `COLDEST` to
+    `HOTTEST` at the mean.
+
+    Args:
+        logits: `<float>[texts, classes]`.
+        labels: the truth.
+        lengths: words of each text.
+
+    Returns:
+        The calibration, and its temperature e^c of a text of the mean length.
     """
     count, classes = logits.shape
     targets = np.full(logits.shape, 1 / (count + 2) / (classes - 1))
     targets[np.arange(count), labels] = (count + 1) / (count + 2)
+    log_lengths = np.log(np.maximum(lengths, 1.0))
+    mean = log_lengths.mean()
 
-    def cost(log_inverse):
-        return -(targets * log_softmax(logits * np.exp(log_inverse))).sum(axis=1).mean()
+    def cost(c, b):
+        scaled = logits * np.exp(-c - b * (log_lengths - mean))[:, None]
+        return -(targets * log_softmax(scaled)).sum(axis=1).mean() + PULL * b**2
 
-    low, high, golden = -np.log(HOTTEST), -np.log(COLDEST), (5**0.5 - 1) / 2
+    c = b = 0.0
+    for _ in range(ROUNDS):
+        c = _least(functools.partial(cost, b=b), np.log(COLDEST), np.log(HOTTEST))
+        b = _least(functools.partial(cost, c), -STEEPEST, STEEPEST)
+    return Calibration(float(np.exp(c - b * mean)), float(b)), float(np.exp(c))
+
+
+def _least(cost: Callable[[float], float], low: float, high: float) -> float:
+    """Where a function with one minimum is least: a golden-section search."""
+    golden = (5**0.5 - 1) / 2
     for _ in range(60):
         left, right = high - golden * (high - low), low + golden * (high - low)
         low, high = (low, right) if cost(left) <= cost(right) else (left, high)
-    return float(np.exp(-(low + high) / 2))
+    return (low + high) / 2
 
 
-def with_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """softmax(log p / T): the probabilities under a further temperature T."""
-    return np.exp(log_softmax(np.log(np.maximum(probabilities, 1e-30)) / temperature))
+def with_temperature(probabilities: np.ndarray, temperatures: np.ndarray) -> np.ndarray:
+    """softmax(log p / T): the probabilities under a further temperature T of each text."""
+    log_probs = np.log(np.maximum(probabilities, 1e-30))
+    return np.exp(log_softmax(log_probs / temperatures[:, None]))
 
 
 def classification_metrics(
-    probabilities: np.ndarray, labels: np.ndarray, temperature: float, positive: int | None
+    probabilities: np.ndarray, labels: np.ndarray, temperatures: np.ndarray, positive: int | None
 ) -> dict[str, float]:
     """The metrics of calibrated probabilities.
 
     Args:
         probabilities: calibrated.
         labels: the truth.
-        temperature: that they were calibrated with: `ece_uncalibrated` is without it.
+        temperatures: that they were calibrated with: `ece_uncalibrated` is without them.
         positive: the label whose ROC counts; None for other than two labels.
     """
-    raw = with_temperature(probabilities, 1 / temperature)
+    raw = with_temperature(probabilities, 1 / temperatures)
     measured = {
         "accuracy": accuracy(probabilities, labels),
         "macro_f1": macro_f1(probabilities, labels),
@@ -126,4 +172,16 @@ def classification_metrics(
     }
     if positive is not None:
         measured["auc"] = auc(probabilities[:, positive], labels == positive)
+    return measured
+
+
+def metrics_by_source(
+    probabilities: np.ndarray, labels: np.ndarray, sources: np.ndarray
+) -> dict[str, float]:
+    """Accuracy and calibration error of the texts of each source, `<str>[texts]`."""
+    measured = {}
+    for source in sorted(set(sources.tolist())):
+        texts = sources == source
+        measured[f"accuracy_{source}"] = accuracy(probabilities[texts], labels[texts])
+        measured[f"ece_{source}"] = calibration_error(probabilities[texts], labels[texts])
     return measured

@@ -10,11 +10,12 @@ import numpy as np
 import tensorflow as tf
 
 from datasets.files import read_lines
-from datasets.sentiment import warn_overlap
+from datasets.mixture import parts
+from datasets.sentiment import DATASETS, warn_overlap
 from pipelines import runs, training
 from pipelines.contract import Export, Pipeline
 from pipelines.flags import arguments_of
-from pipelines.sentiment import data, evaluation, metrics, pairs, signatures
+from pipelines.sentiment import data, evaluation, metrics, signatures
 from pipelines.sentiment.card import model_card
 from pipelines.sentiment.flags import FORMER, PRESETS, Evaluate, Predict, Train, csv_options
 from pipelines.sentiment.report import report_sections
@@ -22,7 +23,7 @@ from pipelines.sentiment.trainer import Trainer, logits
 from pipelines.store import Column, Store
 from zoo.models.sentiment import SentimentClassifier
 
-HELD_OUT_BY_PUBLISHER = ("imdb", "imdb_reviews")
+HELD_OUT_BY_PUBLISHER = {"imdb", "imdb_reviews", "sst2"}
 SHADES = (  # of the terminal's 256 colours: backgrounds from faint to strong
     (224, 217, 210, 203),  # red, against the label
     (194, 157, 120, 83),  # green, for it
@@ -64,14 +65,12 @@ def trainer(flags: Train, run: Path) -> Trainer:
     runs.keep(run, "vocabulary", vocabulary)
     runs.keep(run, "labels", list(labels))
     runs.keep(run, "data", {"train": train.digest, "dev": dev.digest})
-    # For the temperature, which an export works out: it then needs no data set.
+    # For the temperatures, which an export works out: it then needs no data set.
     words, offsets = dev.columns["tokens"]
     dev_labels = dev.columns["label"].values
     runs.keep(run, "dev", {"words": words, "offsets": offsets, "labels": dev_labels})
     model = classifier(flags, len(vocabulary), len(labels))
     model.build((None, None))
-    if flags.pairs:
-        model.reader.pairs.know(pairs.telling_pairs(train, flags.pairs))
     print(
         f"{len(train):,} training texts, {len(dev):,} dev texts, {len(labels)} labels, "
         f"{len(vocabulary):,} words, {model.count_params():,} parameters.",
@@ -84,8 +83,9 @@ def check(flags: Train) -> None:
     """Makes the model of the flags, and leaves it, before any data are read.
 
     Raises:
-        ValueError: the model does not take a flag's value.
+        ValueError: the data set is unknown, or the model does not take a flag's value.
     """
+    parts(flags.dataset, DATASETS)
     classifier(flags, flags.vocabulary_size, classes=2)
 
 
@@ -102,10 +102,12 @@ def export(flags: Train, run: Path) -> Export:
     model = classifier(flags, len(vocabulary), len(labels))
     model.build((None, None))
     training.load_best(model, run)
-    temperature = fit_temperature(model, run)
+    calibration = fit_calibration(model, run)
     about = {
         "labels": labels,
-        "temperature": temperature,
+        "temperature": calibration.scale,
+        "exponent": calibration.exponent,
+        "max_length": flags.max_length,
         "dataset": flags.dataset,
         "split_seed": flags.split_seed,
         "options": csv_options(flags),
@@ -121,17 +123,23 @@ def export(flags: Train, run: Path) -> Export:
         files,
         lower_case=flags.lower_case,
         ends=data.ends(flags.cut, flags.max_length),
-        temperature=temperature,
+        calibration=calibration,
         example=" ".join(np.array(vocabulary)[2:12]),
     )
 
 
-def fit_temperature(model: SentimentClassifier, run: Path) -> float:
-    """The number that logits are divided by, fitted on the run's dev."""
+def fit_calibration(model: SentimentClassifier, run: Path) -> metrics.Calibration:
+    """The temperatures that logits are divided by, fitted on the run's dev."""
     dev = runs.kept(run, "dev")
     columns = {"tokens": Column(dev["words"], dev["offsets"]), "label": Column(dev["labels"], None)}
-    temperature = metrics.fit_temperature(logits(model, Store(columns)), dev["labels"])
-    print(f"Temperature, fitted on dev: {temperature:.3f}.", flush=True)
+    calibration, temperature = metrics.fit_calibration(
+        logits(model, Store(columns)), dev["labels"], np.diff(dev["offsets"])
+    )
+    print(
+        f"Temperature of a text of n words, fitted on dev: {calibration}; of a middling one: "
+        f"{temperature:.3f}.",
+        flush=True,
+    )
     if not 1.01 * metrics.COLDEST < temperature < metrics.HOTTEST / 1.01:
         print(
             f"Warning: the temperature is at the bound of its search ({metrics.COLDEST:g} to "
@@ -139,12 +147,12 @@ def fit_temperature(model: SentimentClassifier, run: Path) -> float:
             "the answers on dev are no better than chance.",
             flush=True,
         )
-    return temperature
+    return calibration
 
 
 def measured_split(flags: Train) -> str:
-    """demo and csv: test. IMDB: dev, so that the test split is looked at on purpose only."""
-    return "dev" if flags.dataset in HELD_OUT_BY_PUBLISHER else "test"
+    """demo, phrases, csv: test. IMDB, SST-2: dev; the test split is looked at on purpose only."""
+    return "dev" if HELD_OUT_BY_PUBLISHER & set(flags.dataset.split("+")) else "test"
 
 
 # Prediction.

@@ -36,7 +36,7 @@ def report_sections(flags: Train, evaluation: Evaluation) -> Iterator[Section]:
         "Calibration" if positive is None else "Calibration and ROC",
         [
             figure(drawing, "confidence against accuracy"),
-            f"Temperature {answers.temperature:.3f}, fitted on dev.",
+            f"Temperature {answers.calibration} of a text of n words, fitted on dev.",
         ],
     )
     scored = "the answer" if positive is None else answers.labels[positive]
@@ -54,7 +54,7 @@ def diagrams_figure(answers: Answers, positive: int | None) -> Figure:
     probabilities, labels = answers.probabilities, answers.truths
     drawing = Figure(figsize=(9 if positive is not None else 4.5, 3.8), layout="constrained")
     panels = drawing.subplots(1, 1 if positive is None else 2, squeeze=False)[0]
-    raw = measures.with_temperature(probabilities, 1 / answers.temperature)
+    raw = measures.with_temperature(probabilities, 1 / answers.temperatures)
     for shown, name, colour in (
         (raw, "before calibration", "#e07b39"),
         (probabilities, "calibrated", "#3b7dd8"),

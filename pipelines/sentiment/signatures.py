@@ -9,6 +9,7 @@ import tensorflow as tf
 from pipelines.contract import Export
 from pipelines.exporting import signatures_of, stored_in_half
 from pipelines.sentiment.data import PAD, UNKNOWN, cut, lookup_table, tokenize
+from pipelines.sentiment.metrics import Calibration
 from zoo.models.sentiment import SentimentClassifier
 
 POLAR = ("negative", "positive")
@@ -24,9 +25,9 @@ def positive_of(labels: Sequence[str]) -> int | None:
 class Signatures:
     """The computation of each signature; `sentiment_export` says what they are for."""
 
-    def __init__(self, model, vocabulary, labels, lower_case, ends, temperature):
+    def __init__(self, model, vocabulary, labels, lower_case, ends, calibration):
         self.stored, self.scope = stored_in_half(model.variables)
-        self.model, self.temperature = model, temperature
+        self.model, self.calibration = model, calibration
         self.table, self.labels = lookup_table(vocabulary), tf.constant(list(labels))
         self.positive = positive_of(labels)
         self.lower_case, self.ends = lower_case, ends
@@ -69,7 +70,10 @@ class Signatures:
         return {"label": label, "score": score, "probabilities": probabilities}
 
     def _log_probs(self, numbers):
-        return tf.nn.log_softmax(self.model(numbers, training=False) / self.temperature)
+        scale, exponent = self.calibration
+        words = tf.math.count_nonzero(numbers, axis=1, keepdims=True)
+        temperatures = scale * tf.cast(tf.maximum(words, 1), tf.float32) ** exponent
+        return tf.nn.log_softmax(self.model(numbers, training=False) / temperatures)
 
     def _log_odds(self, numbers, label):
         log_probs = self._log_probs(numbers)
@@ -101,7 +105,7 @@ def sentiment_export(
     *,
     lower_case: bool,
     ends: tuple[int, int],
-    temperature: float,
+    calibration: Calibration,
     example: str,
 ) -> Export:
     """The signatures of an exported classifier.
@@ -123,10 +127,10 @@ def sentiment_export(
         labels: name of each class.
         files: name -> file that is kept in assets/ and can be read as an attribute of the module.
         lower_case, ends: of `data.tokenize` and `data.cut`.
-        temperature: that logits are divided by.
+        calibration: the temperatures that logits are divided by.
         example: a text for the warm-up requests.
     """
-    parts = Signatures(model, vocabulary, labels, lower_case, ends, temperature)
+    parts = Signatures(model, vocabulary, labels, lower_case, ends, calibration)
     module = tf.Module()
     module.stored, module.table = parts.stored, parts.table
     for name, file in files.items():

@@ -180,6 +180,6 @@ def test_flags_come_back_from_json():
 def test_flags_that_went_are_passed_over_where_they_did_nothing():
     former = replace(PIPELINE, former_flags={"wings": 0})
     assert verbs.from_json(former, {"units": 3, "wings": 0}) == Train(units=3)
-    for pipeline in (PIPELINE, former):
-        with pytest.raises(ValueError, match="Got wings, which it does not know"):
+    for pipeline, version in ((PIPELINE, "the version that"), (former, "version 0.1, which has")):
+        with pytest.raises(ValueError, match=f"Got wings, which it does not know: use {version}"):
             verbs.from_json(pipeline, {"units": 3, "wings": 2})

@@ -15,9 +15,7 @@ from zoo.layers import LSTM, LSTMCell, SimpleRNN, SimpleRNNCell
 from zoo.layers.attention import AdditiveAttention, MultiplicativeAttention
 from zoo.layers.attention_decoder import AttentionDecoder
 from zoo.layers.constant_feature import ConstantFeature, GateOffsets
-from zoo.layers.lecture_layer import NonExpansive
 from zoo.layers.one_hot_rnn import OneHotRNN
-from zoo.layers.pair_embedding import PairEmbedding
 from zoo.layers.reparametrised_rnn import ReparametrisedRNN
 from zoo.layers.sentence_encoder import SentenceEncoder
 from zoo.layers.word_encoder import WordEncoder
@@ -49,16 +47,9 @@ GATES = {"recurrent_activation": "tanh", "candidate_activation": "tanh"}
 RATES = {"embedding_dropout": 0.1, "input_dropout": 0.2, "output_dropout": 0.3}
 READS = {"units": 5, "embedding_units": 3, "layers": 2, "bidirectional": False}
 READS |= {"cell": "simple_rnn", "constant_feature": False, "gate_offsets": False}
-READS |= {"contractive": True, "pairs": 4, "pair_units": 2, "pair_dropout": 0.4, **RATES}
+READS |= RATES
 TRANSLATES = {"units": 5, "encoder_units": 4, "embedding_units": 3, "attention_units": 2}
 TRANSLATES |= {"encoder_layers": 2, "attention": "multiplicative", "cell": "lstm_tanh"}
-
-
-def pair_embedding():
-    layer = PairEmbedding(9, 4, 3, 0.1)
-    layer.build()
-    layer.know([[3, 4]])
-    return layer
 
 
 CASES = {
@@ -71,17 +62,13 @@ CASES = {
     ConstantFeature: Case(ConstantFeature),
     SmoothedCrossentropy: Case(lambda: SmoothedCrossentropy(0.2), (TOKENS[0] % 4, X[0])),
     GateOffsets: Case(lambda: GateOffsets(0.5, -0.5, 0.25, 2.0, seed=3), ((5, 8),)),
-    NonExpansive: Case(NonExpansive, (X[0],)),
     AdditiveAttention: Case(lambda: AdditiveAttention(5), (X, X)),
     MultiplicativeAttention: Case(MultiplicativeAttention, (X, X)),
     AttentionDecoder: Case(
         lambda: AttentionDecoder(5, AdditiveAttention(3), "lstm_tanh", 0.1, True),
         (X[:, None], {"cells": X}),
     ),
-    OneHotRNN: Case(
-        lambda: OneHotRNN(9, 5, "simple_rnn", 4, False, False, 0.5, True), (TOKENS, None, X)
-    ),
-    PairEmbedding: Case(pair_embedding, (TOKENS,)),
+    OneHotRNN: Case(lambda: OneHotRNN(9, 5, "simple_rnn", False, False, 0.5), (TOKENS,)),
     ReparametrisedRNN: Case(lambda: ReparametrisedRNN(LSTMCell(4), 0.1, 2.0, 0.3), (X, H)),
     SentenceEncoder: Case(lambda: SentenceEncoder(5, 2, "simple_rnn", 0.1)),
     WordEncoder: Case(lambda: WordEncoder(9, **READS), (TOKENS,)),

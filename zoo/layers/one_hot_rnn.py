@@ -9,11 +9,10 @@ from zoo.layers.lecture_layer import lecture_layer
 
 @keras.saving.register_keras_serializable(package="unfold")
 class OneHotRNN(keras.layers.Layer):
-    """The recurrent layer of `lecture_layer` over x_t = [one-hot(w_t), g_t, 1].
+    """The recurrent layer of `lecture_layer` over x_t = [one-hot(w_t), 1].
 
-    x_t W is then the row w_t of W, plus g_t W_g, plus the last row, so that no x is ever formed:
-    each word has weights of its own for each gate, with no embedding between (Johnson and Zhang
-    2016). W_g, the rows of W that meet g_t, is kept apart, as it begins larger than words' rows do.
+    x_t W is then the row w_t of W plus the last row, so that no x is ever formed: each word has
+    weights of its own for each gate, with no embedding between (Johnson and Zhang 2016).
 
     Example:
 
@@ -27,13 +26,11 @@ class OneHotRNN(keras.layers.Layer):
         vocabulary_size: words; rows of W.
         units: size of h.
         cell: one of `CELLS` of `zoo.layers.lecture_layer`.
-        more: size of g_t; 0: there is none.
-        constant_feature, gate_offsets, identity, contractive: of `lecture_layer`.
+        constant_feature, gate_offsets, identity: of `lecture_layer`.
 
     Call arguments:
         tokens: `<int32>[batch, time]`.
         scale: `<float>[vocabulary_size]`, factors of the words' rows; None: all 1.
-        g: `<float>[batch, time, more]`, where there is one.
         training: whether the steps are kept for the backward pass.
 
     Returns:
@@ -48,18 +45,14 @@ class OneHotRNN(keras.layers.Layer):
         vocabulary_size: int,
         units: int,
         cell: str = "lstm",
-        more: int = 0,
         constant_feature: bool = True,
         gate_offsets: bool = True,
         identity: float = 0.9,
-        contractive: bool = False,
         **kwargs,
     ):
         super().__init__(**kwargs)
         check_integers(vocabulary_size=vocabulary_size, units=units)
-        check_integers(0, more=more)
-        self.vocabulary_size, self.more = vocabulary_size, more
-        self.constant_feature = constant_feature
+        self.vocabulary_size, self.constant_feature = vocabulary_size, constant_feature
         self.cell = lecture_layer(
             cell,
             units,
@@ -67,24 +60,18 @@ class OneHotRNN(keras.layers.Layer):
             constant_feature=constant_feature,
             gate_offsets=gate_offsets,
             identity=identity,
-            contractive=contractive,
         ).cell
 
-    def build(self, tokens_shape=None, scale_shape=None, g_shape=None):
+    def build(self, tokens_shape=None, scale_shape=None):
         self.cell.build((None, self.vocabulary_size + self.constant_feature))
-        if self.more:
-            shape = (self.more, self.cell.kernel.shape[-1])
-            self.kernel_of_g = self.add_weight(name="kernel_of_g", shape=shape)
         self.built = True
 
-    def call(self, tokens, scale=None, g=None, training=False):
+    def call(self, tokens, scale=None, training=False):
         kernel = ops.convert_to_tensor(self.cell.kernel)
         words = ops.transpose(tokens)  # time first
         z = ops.take(kernel, words, axis=0)
         if scale is not None:
             z = z * ops.cast(ops.take(scale, words, axis=0), z.dtype)[..., None]
-        if g is not None:
-            z = z + ops.matmul(ops.transpose(g, (1, 0, 2)), self.kernel_of_g)
         if self.constant_feature:
             z = z + ops.take(kernel, [self.vocabulary_size], axis=0)
         states = self.cell.get_initial_state(batch_size=ops.shape(tokens)[0])

@@ -30,8 +30,7 @@ class SentimentClassifier(Model):
         attention_units: size of the attention's hidden layer.
         dropout: share of p dropped in training.
         units, embedding_units, layers, bidirectional, cell, constant_feature, gate_offsets,
-            contractive, pairs, pair_units, embedding_dropout, input_dropout, output_dropout,
-            pair_dropout: of the `WordEncoder`.
+            embedding_dropout, input_dropout, output_dropout: of the `WordEncoder`.
 
     Call arguments:
         tokens: `<int32>[batch, time]`, right-padded with 0.
@@ -59,13 +58,9 @@ class SentimentClassifier(Model):
         cell: str = "lstm",
         constant_feature: bool = True,
         gate_offsets: bool = True,
-        contractive: bool = False,
-        pairs: int = 0,
-        pair_units: int = 16,
         embedding_dropout: float = 0.0,
         input_dropout: float = 0.0,
         output_dropout: float = 0.0,
-        pair_dropout: float = 0.0,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -86,13 +81,9 @@ class SentimentClassifier(Model):
             cell=cell,
             constant_feature=constant_feature,
             gate_offsets=gate_offsets,
-            contractive=contractive,
-            pairs=pairs,
-            pair_units=pair_units,
             embedding_dropout=embedding_dropout,
             input_dropout=input_dropout,
             output_dropout=output_dropout,
-            pair_dropout=pair_dropout,
             name="reader",
         )
         self.attentions = [

@@ -30,4 +30,7 @@ def test_rows_become_columns():
     ],
 )
 def test_a_limit_takes_of_all_labels_in_turn(labels, limit, expected):
-    assert first(np.array(labels, np.int32), limit).tolist() == expected
+    mask = first(np.array(labels, np.int32), limit)
+    assert np.flatnonzero(mask).tolist() == expected
+    rows = as_reviews([(f"id{i}", "text", label) for i, label in enumerate(labels)], ("a", "b"))
+    assert collect(rows.chosen(mask)).ids == tuple(f"id{i}" for i in expected)

@@ -45,10 +45,25 @@ def words(text, **options):
         ("Café ÀÉ naïve ÄÖÜ", "café àé naïve äöü"),
         ("非常好。とても", "非 常 好 。 と て も"),
         (":-( bad =D (fun:)", "🙁 bad 🙂 ( fun : )"),
+        ("he said 's' and the 'd' key", "he said ' s ' and the ' d ' key"),
     ],
 )
 def test_words_and_signs(text, expected):
     assert words(text) == expected.split()
+
+
+@pytest.mark.parametrize(
+    ("tokens", "written"),
+    [
+        ("it wo n't do .", "It won't do."),
+        ("it 's a film , they 've said", "It's a film, they've said"),
+        ("`` i 'm not ready '' , he 'd say !", "\"I'm not ready\", he'd say!"),
+        ("ca n't say -- it 's 7.5/10", "Can't say -- it's 7.5/10"),
+        ("the film 's", "The film's"),
+    ],
+)
+def test_a_text_in_tokens_is_read_as_the_text_that_was_written(tokens, written):
+    assert words(tokens) == words(written)
 
 
 def test_case_is_kept_on_request():

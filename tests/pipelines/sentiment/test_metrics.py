@@ -70,8 +70,12 @@ def test_auc_is_the_share_of_pairs_in_order():
 @pytest.mark.parametrize("scale", [0.3, 1.0, 4.0])
 def test_temperature_finds_the_scale_and_only_helps(answers, scale):
     logits, _, labels = answers
-    found = metrics.fit_temperature(logits * scale, labels)
-    assert found == pytest.approx(scale * metrics.fit_temperature(logits, labels), rel=1e-4)
+    lengths = np.full(len(labels), 7)
+    calibration, found = metrics.fit_calibration(logits * scale, labels, lengths)
+    assert calibration.temperatures(lengths) == pytest.approx(found)
+    assert calibration.exponent == pytest.approx(0, abs=1e-4)
+    unscaled = metrics.fit_calibration(logits, labels, lengths)[1]
+    assert found == pytest.approx(scale * unscaled, rel=1e-4)
 
     def cost(temperature):
         return metrics.loss(np.exp(metrics.log_softmax(logits * scale / temperature)), labels)
@@ -82,21 +86,64 @@ def test_temperature_finds_the_scale_and_only_helps(answers, scale):
 def test_temperature_of_answers_that_are_all_right_is_not_endlessly_sure():
     labels = np.arange(98) % 2
     logits = np.where(np.eye(2)[labels] > 0, 3.0, 0.0)
-    found = np.exp(metrics.log_softmax(logits / metrics.fit_temperature(logits, labels)))
+    _, temperature = metrics.fit_calibration(logits, labels, np.ones(98))
+    found = np.exp(metrics.log_softmax(logits / temperature))
     np.testing.assert_allclose(found.max(axis=1), 99 / 100, rtol=1e-6)
 
 
-def test_temperature_can_be_taken_back(answers):
+def test_short_and_long_texts_have_temperatures_of_their_own():
+    """Labels drawn from logits that were made too faint in short texts, too strong in long ones."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(20_000, 2)) * 2
+    labels = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
+    lengths = rng.choice([5, 20, 300], len(labels))
+    true = metrics.Calibration(0.5, 0.3)
+    seen = logits * true.temperatures(lengths)[:, None]
+    calibration, middling = metrics.fit_calibration(seen, labels, lengths)
+    assert calibration.exponent == pytest.approx(0.3, abs=0.03)
+    np.testing.assert_allclose(
+        calibration.temperatures(lengths), true.temperatures(lengths), rtol=0.06
+    )
+    assert middling == pytest.approx(calibration.temperatures(np.exp(np.log(lengths).mean())))
+
+    def error(temperatures, length):
+        chosen = lengths == length
+        probabilities = np.exp(metrics.log_softmax(seen / temperatures[:, None]))
+        return metrics.calibration_error(probabilities[chosen], labels[chosen])
+
+    for length in (5, 300):
+        one = error(np.full(len(labels), middling), length)
+        assert error(calibration.temperatures(lengths), length) < 0.02 < one
+
+
+def test_a_text_of_no_words_is_one_of_one_word():
+    assert metrics.Calibration(2.0, 0.5).temperatures(np.array([0, 1, 4])).tolist() == [2, 2, 4]
+
+
+def test_temperatures_can_be_taken_back(answers):
     logits, probabilities, _ = answers
-    calibrated = np.exp(metrics.log_softmax(logits / 2.5))
-    np.testing.assert_allclose(metrics.with_temperature(calibrated, 1 / 2.5), probabilities)
+    temperatures = np.linspace(0.5, 2.5, len(logits))
+    calibrated = np.exp(metrics.log_softmax(logits / temperatures[:, None]))
+    np.testing.assert_allclose(
+        metrics.with_temperature(calibrated, 1 / temperatures), probabilities
+    )
+
+
+def test_metrics_by_source_are_those_of_its_texts(answers):
+    _, probabilities, labels = answers
+    sources = np.array(["b", "a", "b"] * 100)
+    found = metrics.metrics_by_source(probabilities, labels, sources)
+    assert list(found) == ["accuracy_a", "ece_a", "accuracy_b", "ece_b"]
+    chosen = probabilities[1::3], labels[1::3]
+    assert found["accuracy_a"] == metrics.accuracy(*chosen)
+    assert found["ece_a"] == metrics.calibration_error(*chosen)
 
 
 def test_metrics_of_two_labels_have_an_auc(answers):
     _, probabilities, labels = answers
-    found = metrics.classification_metrics(probabilities, labels, 1.0, None)
+    found = metrics.classification_metrics(probabilities, labels, np.ones(300), None)
     assert list(found) == ["accuracy", "macro_f1", "loss", "ece", "ece_uncalibrated"]
     assert found["ece"] == pytest.approx(found["ece_uncalibrated"])
     two = np.stack([1 - probabilities[:, 0], probabilities[:, 0]], axis=1)
-    found = metrics.classification_metrics(two, (labels == 0).astype(int), 2.0, 1)
+    found = metrics.classification_metrics(two, (labels == 0).astype(int), np.ones(300), 1)
     assert found["auc"] == metrics.auc(probabilities[:, 0], labels == 0)

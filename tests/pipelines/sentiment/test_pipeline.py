@@ -16,7 +16,7 @@ from pipelines.sentiment import evaluation
 from pipelines.sentiment.data import SPECIAL
 from pipelines.sentiment.evaluation import about_model, evaluate
 from pipelines.sentiment.flags import Evaluate, Train
-from pipelines.sentiment.pipeline import PIPELINE, classifier, fit_temperature, trainer
+from pipelines.sentiment.pipeline import PIPELINE, classifier, fit_calibration, trainer
 from pipelines.sentiment.trainer import logits
 from tests.pipelines import verb_checks
 from tests.pipelines.sentiment.small import records_of, store_of
@@ -30,8 +30,6 @@ SIZES = {
     "keep": 2,
     "max_length": 32,
     "vocabulary_size": 150,
-    "pairs": 40,
-    "pair_units": 3,
 }
 FLAGS = [f"--{name.replace('_', '-')}={value}" for name, value in SIZES.items()]
 
@@ -135,6 +133,23 @@ def test_labels_are_matched_by_name(model, monkeypatch):
     labels = {record["text"]: 1 - record["label"] for record in records}
     shown = [*answers.mistakes, *answers.others]
     assert [text.label for text in shown] == [labels[text.text] for text in shown]
+
+
+def test_a_mixture_is_measured_by_source_too(model):
+    flags = Evaluate(dataset="demo+phrases", split="test", limit=20)
+    found = evaluate(model, flags)
+    names = ["accuracy_demo", "ece_demo", "accuracy_phrases", "ece_phrases"]
+    assert list(found.metrics)[-4:] == names
+    halves = [found.metrics[name] for name in (names[0], names[2])]
+    assert found.metrics["accuracy"] == pytest.approx(np.mean(halves))
+    demo = evaluate(model, Evaluate(dataset="demo", split="test", limit=20))
+    assert demo.metrics["accuracy"] == halves[0]
+
+
+def test_what_train_measures_follows_from_all_sources():
+    splits = {"demo": "test", "demo+phrases": "test", "phrases+sst2": "dev", "imdb": "dev"}
+    for dataset, split in splits.items():
+        assert PIPELINE.test_split(Train(dataset=dataset)) == split
 
 
 def test_a_model_may_have_more_labels_than_the_data(model):
@@ -249,9 +264,8 @@ def test_predict_names_what_is_wrong(run, capsys, arguments, message):
         ("--epochs=0", "`epochs` must be at least 1. Got 0."),
         ("--max-length=3", "`max_length` must be at least 4. Got 3."),
         ("--min-count=0", "`min_count` must be at least 1. Got 0."),
-        ("--pairs=-1", "`pairs` must be at least 0. Got -1."),
+        ("--embedding-units=-1", "`embedding_units` must be at least 0. Got -1."),
         ("--vocabulary-size=2", "`vocabulary_size` must be at least 3. Got 2."),
-        ("--vocabulary-size=50000", "`vocabulary_size` must be at most 46340 with `pairs`."),
         ("--dropout=1", "`dropout` must be at least 0 and below 1. Got 1.0."),
         ("--word-dropout=1.1", "`word_dropout` must be from 0 to 1. Got 1.1."),
         ("--weight-decay=-1", "`weight_decay` must be at least 0. Got -1.0."),
@@ -259,6 +273,11 @@ def test_predict_names_what_is_wrong(run, capsys, arguments, message):
         ("--split-seed=-1", "`split_seed` must be from 0 to 2147483647. Got -1."),
         ("--learning-rate=0", "`learning_rate` must be above 0. Got 0.0."),
         ("--pooling=sum", "`pooling` must be of"),
+        (
+            "--dataset=imbd",
+            "`dataset` must be one of demo, phrases, imdb, imdb_reviews, sst2, csv.",
+        ),
+        ("--dataset=demo+phrase", "Got 'phrase'. Did you mean 'phrases'?"),
         ("--limit=0", "`limit` must be at least 1. Got 0."),
     ],
 )
@@ -310,9 +329,9 @@ def test_a_flipped_byte_of_dev_is_an_error_that_names_it(altered, place):
 @pytest.mark.parametrize(
     ("scale", "right", "told"),
     [
-        (1.0, True, "dev: 0.0"),
-        (0.1, True, "dev: 0.050.\nWarning"),
-        (1.0, False, "20.000.\nWarning"),
+        (1.0, True, "one: 0.0"),
+        (0.1, True, "one: 0.050.\nWarning"),
+        (1.0, False, "one: 20.000.\nWarning"),
     ],
 )
 def test_a_temperature_at_the_bound_of_its_search_is_told(tmp_path, capsys, scale, right, told):
@@ -326,7 +345,7 @@ def test_a_temperature_at_the_bound_of_its_search_is_told(tmp_path, capsys, scal
     likeliest = logits(model, store).argmax(axis=1)
     labels = likeliest if right else 1 - likeliest
     runs.keep(tmp_path, "dev", {"words": words, "offsets": offsets, "labels": labels})
-    fit_temperature(model, tmp_path)
+    fit_calibration(model, tmp_path)
     printed = capsys.readouterr().out
     assert told in printed
     assert ("Warning: the temperature is at the bound" in printed) is ("Warning" in told)

@@ -14,6 +14,7 @@ import tensorflow as tf
 from pipelines.exporting import WARMUP, write_saved_model
 from pipelines.sentiment import data
 from pipelines.sentiment.flags import Train
+from pipelines.sentiment.metrics import Calibration
 from pipelines.sentiment.pipeline import heat_line
 from pipelines.sentiment.signatures import positive_of, sentiment_export
 from pipelines.store import padded
@@ -24,7 +25,7 @@ VOCABULARY = [*data.SPECIAL, "the", "film", "was", "not", "good", "bad", "!!", "
 LABELS = ["negative", "positive"]
 FLAGS = {"max_length": 8, "cut": "both"}
 ENDS = (2, 6)
-TEMPERATURE = 1.7
+CALIBRATION = Calibration(1.7, 0.2)
 TEXTS = [
     "The film was not good.",
     "",
@@ -84,7 +85,7 @@ def exported(tmp_path_factory) -> Exported:
         {"vocabulary": words},
         lower_case=True,
         ends=ENDS,
-        temperature=TEMPERATURE,
+        calibration=CALIBRATION,
         example="the film",
     )
     target = write_saved_model(
@@ -126,7 +127,8 @@ def rows(tmp_path_factory) -> list[np.ndarray]:
 
 def probabilities_of(model, row):
     """Of one row of numbers, by the Keras model: `<float64>[classes]`."""
-    logits = np.asarray(model(np.array([row], np.int32)), "float64")[0] / TEMPERATURE
+    logits = np.asarray(model(np.array([row], np.int32)), "float64")[0]
+    logits /= 1.7 * len(row) ** 0.2
     return np.exp(logits) / np.exp(logits).sum()
 
 

@@ -63,17 +63,3 @@ def test_a_classifier_of_one_hot_words_is_one_whose_embedding_is_the_identity():
         theirs.assign(rng.normal(size=theirs.shape))
         own.assign(theirs)
     np.testing.assert_allclose(one_hot(TOKENS), embedded(TOKENS), atol=1e-5)
-
-
-@pytest.mark.parametrize("cell", CELLS)
-def test_one_hot_words_with_g_are_one_input(cell):
-    layer = OneHotRNN(WORDS, UNITS, cell, 2, name=cell)
-    layer.build()
-    g = np.random.default_rng(2).normal(size=(*TOKENS.shape, 2)).astype("float32")
-    x = np.concatenate([np.eye(WORDS)[TOKENS], g, np.ones_like(g[..., :1])], axis=-1)
-    other = lecture_layer(cell, UNITS, "other")
-    other.build(x.shape)
-    kernel, of_g = (keras.ops.convert_to_numpy(w) for w in (layer.cell.kernel, layer.kernel_of_g))
-    other.cell.kernel.assign(np.concatenate([kernel[:WORDS], of_g, kernel[WORDS:]]))
-    other.cell.recurrent_kernel.assign(layer.cell.recurrent_kernel)
-    np.testing.assert_allclose(layer(TOKENS, g=g), other(x), atol=1e-6)

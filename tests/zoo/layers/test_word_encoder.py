@@ -1,15 +1,11 @@
-"""Words in both directions, with pairs beside them and words left out; states in test_sentiment."""
+"""Words in both directions, and words left out; states in test_sentiment."""
 
-import keras
 import numpy as np
 import pytest
 
-from zoo.layers.pair_embedding import SCALE
 from zoo.layers.word_encoder import WordEncoder, reverse_words
 
 WORDS, UNITS, WIDTH = 7, 3, 5
-PAIRS = [[5, 6], [2, 3], [3, 2], [6, 6]]
-TOKENS = np.array([[2, 3, 2, 6, 6, 6], [5, 6, 0, 0, 0, 0], [3, 0, 0, 0, 0, 0]], "int32")
 
 
 def build(**options):
@@ -50,49 +46,11 @@ def test_embedding_dropout_drops_a_word_wherever_it_stands():
     assert encoder._kept_words(False) is None
 
 
-def by_hand(layer, before, word):
-    """g of one pair of words."""
-    known = keras.ops.convert_to_numpy(layer.known).tolist()
-    if before == 0 or [before, word] not in known:
-        return np.zeros(UNITS)
-    return SCALE * keras.ops.convert_to_numpy(layer.table)[known.index([before, word])]
-
-
-def test_both_directions_read_the_pair_of_a_word_and_the_one_read_before():
-    encoder = build(units=2, embedding_units=0, pairs=4, pair_units=UNITS)
-    encoder.pairs.know(PAIRS)
-    encoder.pairs.table.assign(np.random.default_rng(1).normal(size=(4, UNITS)))
-    forwards, backwards = (keras.ops.convert_to_numpy(g) for g in encoder._pairs(TOKENS, False))
-    for row, words in enumerate(TOKENS):
-        words = words[words > 0]
-        for t, word in enumerate(words):
-            before = words[t - 1] if t else 0
-            np.testing.assert_allclose(forwards[row, t], by_hand(encoder.pairs, before, word))
-            after = words[t + 1] if t + 1 < len(words) else 0
-            found = backwards[row, len(words) - 1 - t]
-            expected = by_hand(encoder.pairs, word, after) if after else np.zeros(UNITS)
-            np.testing.assert_allclose(found, expected)
-
-
-def test_an_embedding_has_pairs_beside_it():
-    """Pairs that are not known change nothing; those that are, the states from there on."""
-    encoder = build(units=2, pairs=4, pair_units=UNITS)
-    encoder.pairs.know(PAIRS)
-    before = [keras.ops.convert_to_numpy(h) for h in encoder(TOKENS)]
-    encoder.pairs.table.assign(np.ones((4, UNITS)))
-    after = [keras.ops.convert_to_numpy(h) for h in encoder(TOKENS)]
-    np.testing.assert_array_equal(before[0][0, 0], after[0][0, 0])
-    assert np.all(before[0][0, 1:] != after[0][0, 1:])
-    np.testing.assert_array_equal(before[0][2, 0], after[0][2, 0])
-    assert np.all(before[1][1, 1] != after[1][1, 1])
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"pairs": -1}, "`pairs` must be an integer of 0 or more. Got -1"),
-        ({"pairs": 5, "pair_units": 0}, "`pair_units` must be a positive integer. Got 0"),
-        ({"pair_dropout": 1.0}, r"`pair_dropout` must be a number in \[0, 1\). Got 1.0"),
+        ({"embedding_units": -1}, "`embedding_units` must be an integer of 0 or more. Got -1"),
+        ({"output_dropout": 1.0}, r"`output_dropout` must be a number in \[0, 1\). Got 1.0"),
     ],
     ids=str,
 )

@@ -180,10 +180,9 @@ JAX = """
 import sys, numpy as np, keras
 from zoo.models.sentiment import SentimentClassifier
 problem = np.load(sys.argv[1])
-options = {"units": 4, "embedding_units": 3, "pairs": 3, "pair_units": 2}
+options = {"units": 4, "embedding_units": 3}
 model = SentimentClassifier(11, 3, "max+mean+last+attention", 5, **options)
 model.build((None, None))
-model.reader.pairs.know([[4, 5], [9, 10]])
 for i, weight in enumerate(model.trainable_weights):
     weight.assign(problem[f"weight_{i}"])
 logits = np.asarray(model(problem["tokens"]))
@@ -197,8 +196,7 @@ np.savez(sys.argv[2], logits=logits, losses=losses)
 @pytest.mark.slow
 def test_jax_gives_the_same_answers_and_learns_the_same(tmp_path):
     pytest.importorskip("jax")
-    model = build("max+mean+last+attention", pairs=3, pair_units=2)
-    model.reader.pairs.know([[4, 5], [9, 10]])
+    model = build("max+mean+last+attention")
     weights = {f"weight_{i}": w.numpy() for i, w in enumerate(model.trainable_weights)}
     labels = np.array([0, 1, 2])
     np.savez(tmp_path / "problem.npz", tokens=TOKENS, labels=labels, **weights)
