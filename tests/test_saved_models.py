@@ -21,7 +21,8 @@ def name(path):
 
 
 def test_there_are_some():
-    assert {"captioning/1", "sentiment/1", "charlm_shakespeare/1"} <= set(map(name, MODELS))
+    folders = {folder.parent.name for folder in MODELS}
+    assert {"captioning", "sentiment", "charlm_shakespeare"} <= folders
 
 
 @pytest.mark.parametrize("folder", MODELS, ids=name)

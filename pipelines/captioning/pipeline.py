@@ -12,6 +12,7 @@ from datasets.captioning import demo
 from datasets.image_files import read_image
 from pipelines import runs, training
 from pipelines.captioning import data, signatures
+from pipelines.captioning.calibration import kept_confidence
 from pipelines.captioning.card import model_card
 from pipelines.captioning.evaluation import evaluate
 from pipelines.captioning.flags import PRESETS, Evaluate, Predict, Train
@@ -89,27 +90,42 @@ def check(flags: Train) -> None:
 
 
 def export(flags: Train, run: Path) -> Export:
-    """The run's best weights as signatures."""
+    """The run's best weights as signatures, with a confidence fitted on dev and elsewhere."""
     vocabulary = runs.kept(run, "vocabulary")
     words = run / "vocabulary.txt"
     runs.write_atomically(words, lambda file: file.write("\n".join(vocabulary).encode() + b"\n"))
     encoders = build_encoders(flags)
     captioner = build_captioner(flags, len(vocabulary), encoders)
-    training.load_best(captioner, run)
-    return signatures.caption_export(
+    weights = training.load_best(captioner, run).best[0]["sha256"]
+
+    def splits(name):
+        return open_split(flags, name, data.data_key(flags), encoders)
+
+    parts = signatures_of(flags, captioner, encoders, vocabulary)
+    parts.know(*kept_confidence(flags, run, weights, parts, splits))
+    example = demo.draw(demo.compose(np.random.default_rng(0)), np.random.default_rng(0))
+    return signatures.caption_export(parts, words, example=example)
+
+
+def signatures_of(
+    flags: Train, captioner: Captioner, encoders: Encoders, vocabulary: Sequence[str]
+) -> signatures.Signatures:
+    """The signatures of a model, before they know their confidence."""
+    return signatures.Signatures(
         captioner,
         encoders.whole(),
         vocabulary,
-        words,
         image_size=flags.image_size,
         beam_size=flags.beam_size,
         rules=data.search_rules(flags),
-        example=demo.draw(demo.compose(np.random.default_rng(0)), np.random.default_rng(0)),
     )
 
 
 def predict(model, flags: Predict) -> Iterable[str]:
-    """`file<TAB>caption` for each image file, in the order given.
+    """`file<TAB>caption<TAB>confidence` for each image file, in the order given.
+
+    "(unsure)" stands behind a caption whose confidence is below the model's threshold. A model of
+    version 0.1 has no confidence, and its lines have none.
 
     Raises:
         ValueError: an input is no file.
@@ -132,9 +148,17 @@ def _lines(model, files: Sequence[Path]) -> Iterable[str]:
         images.append(image)
         faults.append(fault)
     answer = model.signatures["serving_default"](image_bytes=tf.constant(images))
-    captions, scores = answer["caption"].numpy(), answer["score"].numpy()
-    for file, caption, score, fault in zip(files, captions, scores, faults, strict=True):
-        yield f"{file}\t{caption.decode() if score > 0 else f'({fault})'}"
+    captions, sureness = answer["caption"].numpy(), _sureness(answer)
+    for file, caption, sure, fault in zip(files, captions, sureness, faults, strict=True):
+        yield f"{file}\t{caption.decode()}{sure}" if caption else f"{file}\t({fault})"
+
+
+def _sureness(answer: Mapping[str, tf.Tensor]) -> list[str]:
+    """The end of each line: what the model thinks of its caption."""
+    if "confidence" not in answer:
+        return [""] * len(answer["caption"])
+    pairs = zip(answer["confidence"].numpy(), answer["threshold"].numpy(), strict=True)
+    return [f"{' (unsure)' if sure < least else ''}\t{sure:.2f}" for sure, least in pairs]
 
 
 PIPELINE = Pipeline(

@@ -1,4 +1,4 @@
-"""The report of a captioning run: captions beside what people wrote, copying, attention.
+"""The report of a captioning run: confidence, captions beside people's, copying, attention.
 
 The attention of a word is a map over the grid of the encoder's features; it is shown as heat over
 the photograph, each word's map scaled to its own largest weight, so that even attention is an even
@@ -16,22 +16,29 @@ from typing import NamedTuple
 
 import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
 from PIL import Image
 
 from pipelines.captioning import data
+from pipelines.captioning.calibration import borne_out
 from pipelines.captioning.ciderd import cider_d, document_frequencies, prepare_references
+from pipelines.captioning.confidence import auroc, risk_coverage
 from pipelines.captioning.evaluation import REPORTED, Answers
 from pipelines.captioning.flags import Train
 from pipelines.captioning.metrics import metrics_notes, tokenize_for_metrics
 from pipelines.contract import Evaluation
 from pipelines.report import (
+    COLORS,
     Html,
     Section,
     data_address,
     escape,
+    figure,
     image,
     image_address,
+    plot_lines,
     read_image,
+    table,
 )
 
 SHOWN = 6  # examples in each of the groups best, worst and random
@@ -80,13 +87,59 @@ class Example(NamedTuple):
 
 
 def report_sections(flags: Train, evaluation: Evaluation) -> Iterator[Section]:
-    """The sections that captioning has of its own: captions beside people's, and attention."""
+    """The sections that captioning has of its own: confidence, captions beside people's, maps."""
     answers: Answers = evaluation.details
     yield Section("How captions are measured", metrics_notes())
+    if answers.confidences:
+        yield confidence_section(answers)
     records = functools.partial(data.read_split, flags, "train")
     training = data.caption_store(flags, "train", data.data_key(flags), records)
     texts = [text for image in data.all_texts(training) for text in image]
     yield from example_sections(examples_of(answers, texts), answers.images)
+
+
+def confidence_section(answers: Answers) -> Section:
+    """How far the confidence is to be believed: risk and coverage, and each kind from elsewhere."""
+    threshold = answers.thresholds[0]
+    head = ["images from elsewhere", "AUROC by confidence", "AUROC by score", "called unsure"]
+    return Section(
+        "What the model does not know",
+        [
+            figure(risk_coverage_figure(answers), "risk by coverage"),
+            "Coverage is the share of captions that are given out when those of low confidence are "
+            "held back; risk is the share of these that the references do not bear out (El-Yaniv "
+            f"and Wiener 2010). Below a confidence of {threshold:.3f} a caption is called unsure.",
+            table(head, _kinds(answers)),
+        ],
+    )
+
+
+def _kinds(answers: Answers) -> Iterator[list]:
+    """A row for each kind of images from elsewhere."""
+    outside = {name: np.array(values) for name, values in answers.outside.items()}
+    for kind in dict.fromkeys(answers.outside["kind"]):
+        of_kind = outside["kind"] == kind
+        confidence, score = outside["confidence"][of_kind], outside["score"][of_kind]
+        yield [
+            kind,
+            auroc(np.array(answers.confidences), confidence),
+            auroc(np.array(answers.scores), score),
+            float((confidence < answers.thresholds[0]).mean()),
+        ]
+
+
+def risk_coverage_figure(answers: Answers) -> Figure:
+    """Risk by coverage, where the confidence orders the captions and where the score does."""
+    truths = borne_out(answers.captions, answers.references)
+    confidences = np.array(answers.confidences)
+    coverage, risk = risk_coverage(confidences, truths)
+    lines = {"by confidence": risk, "by score": risk_coverage(np.array(answers.scores), truths)[1]}
+    kept = float((confidences >= answers.thresholds[0]).mean())
+    drawing = Figure(figsize=(4.8, 3.4), layout="constrained")
+    panel = drawing.subplots()
+    panel.axvline(kept, color=COLORS[-1], linestyle="--", linewidth=1, label="the threshold")
+    plot_lines(panel, lines, coverage, xlabel="coverage", ylabel="risk", xlim=(0, 1), ylim=(0, 1))
+    return drawing
 
 
 def examples_of(answers: Answers, training: Sequence[str]) -> list[Example]:

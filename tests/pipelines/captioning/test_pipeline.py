@@ -11,7 +11,7 @@ from datasets.captioning import demo
 from pipelines import exporting, runs, training, verbs
 from pipelines.captioning import data, image_inputs
 from pipelines.captioning.data import SPECIAL
-from pipelines.captioning.flags import Train
+from pipelines.captioning.flags import Predict, Train
 from pipelines.captioning.pipeline import PIPELINE, trainer
 from tests.pipelines import verb_checks
 from tests.pipelines.verb_checks import ROOT
@@ -77,10 +77,15 @@ def test_the_run_folder_has_all_that_made_the_run(run):
     assert set(runs.kept(run, "data")) == {"train", "dev"}
     metrics = runs.read_json(run / "metrics.json")["metrics"]
     assert {"exact", "bleu_1", "bleu_4", "cider_d", "rouge_l"} <= set(metrics)
+    assert {"confidence_ece", "confidence_auroc", "coverage", "elsewhere_unsure"} <= set(metrics)
     assert 0 <= metrics["exact"] <= 1
     page = (run / "report.html").read_text()
     assert "data:image/" in page
     assert "CIDEr-D is on the published scale" in page
+    assert "What the model does not know" in page
+    card = (run / "saved_model" / "README.md").read_text()
+    assert "Not for photographs" in card
+    assert "`threshold`" in card
     assert len(verb_checks.outcome(run)["history"]["val_cider_d"]) == 3
 
 
@@ -197,12 +202,58 @@ def test_predict_prints_a_line_for_each_file_in_order(run, tmp_path, capsys, mod
     assert main("predict", *files, "--model", run / "saved_model") == 0
     lines = capsys.readouterr().out.splitlines()
     images = tf.constant([_picture(1), _picture(2)])
-    first, last = model.signatures["serving_default"](image_bytes=images)["caption"].numpy()
+    answer = model.signatures["serving_default"](image_bytes=images)
+    first, last = (caption.decode() for caption in answer["caption"].numpy())
+    unsure = answer["confidence"].numpy() < answer["threshold"].numpy()
+    marks = [" (unsure)" if one else "" for one in unsure]
+    shown = [f"{value:.2f}" for value in answer["confidence"].numpy()]
     assert lines == [
-        f"{files[0]}\t{first.decode()}",
+        f"{files[0]}\t{first}{marks[0]}\t{shown[0]}",
         f"{files[1]}\t(not an image that can be read)",
-        f"{files[2]}\t{last.decode()}",
+        f"{files[2]}\t{last}{marks[1]}\t{shown[1]}",
     ]
+
+
+class Answering:
+    """In place of a SavedModel: gives a fixed answer."""
+
+    def __init__(self, **answer):
+        self.signatures = {"serving_default": lambda image_bytes: answer}
+
+
+def test_predict_says_unsure_below_the_threshold_alone(tmp_path):
+    files = [tmp_path / name for name in ("a.png", "b.png", "c.png")]
+    for file in files:
+        file.write_bytes(_picture())
+    captions = tf.constant(["a ring", "a cross", "a star"])
+    confidence, threshold = tf.constant([0.51, 0.5, 0.49]), tf.fill([3], 0.5)
+    model = Answering(caption=captions, confidence=confidence, threshold=threshold)
+    lines = list(PIPELINE.predict(model, Predict(inputs=tuple(map(str, files)))))
+    assert [line.split("\t")[1:] for line in lines] == [
+        ["a ring", "0.51"],
+        ["a cross", "0.50"],
+        ["a star (unsure)", "0.49"],
+    ]
+
+
+def test_a_model_of_version_01_predicts_as_it_did(tmp_path):
+    file = tmp_path / "a.png"
+    file.write_bytes(_picture())
+    model = Answering(caption=tf.constant(["a ring"]), score=tf.constant([0.5]))
+    assert list(PIPELINE.predict(model, Predict(inputs=(str(file),)))) == [f"{file}\ta ring"]
+
+
+def test_an_export_of_the_same_search_needs_no_data(run, tmp_path, monkeypatch, capsys):
+    """The fit is kept with the run; another search is fitted anew, on the data."""
+
+    def never(*arguments, **options):
+        raise ValueError("read again")
+
+    monkeypatch.setattr(data, "load", never)
+    places = ("--runs-dir", run.parent.parent, "--saved-models", tmp_path)
+    assert main("export", *places) == 0
+    assert main("export", *places, "--length-penalty", "0.1") == 2
+    assert "read again" in capsys.readouterr().err
 
 
 def test_predict_names_the_files_that_are_not_there(run, tmp_path, capsys):
@@ -256,7 +307,8 @@ def test_second_start_reads_no_record(run, folder, tmp_path, monkeypatch):
 
 
 def test_flags_of_the_shipped_model_read():
-    made = runs.read_json(ROOT / "saved_models" / "captioning" / "1" / "assets.extra" / "run.json")
+    folder = ROOT / "saved_models" / "captioning"
+    made = runs.read_json(folder / str(exporting.latest_version(folder)) / exporting.RUN)
     flags = verbs.from_json(PIPELINE, made["flags"])
     assert (flags.encoder, flags.fine_tune_epochs, flags.keep) == ("efficientnet_lite2", 5, 8)
 

@@ -17,10 +17,12 @@ from pipelines.captioning.flags import Train
 from pipelines.captioning.report import (
     Example,
     choose_examples,
+    confidence_section,
     example_sections,
     examples_of,
     nearest_captions,
     report_sections,
+    risk_coverage_figure,
 )
 from pipelines.contract import Evaluation
 from pipelines.report import write_report
@@ -215,7 +217,7 @@ def answers_of(count):
     captions = [image[0] for image in references]
     words = [caption.split() for caption in captions]
     maps = [np.ones((len(row), 2, 2)) / 4 for row in words]
-    return Answers(records, captions, references, [0.5] * count, words, maps)
+    return Answers(records, captions, references, [0.5] * count, words=words, attention=maps)
 
 
 def test_examples_are_the_answers_with_their_scores():
@@ -236,6 +238,24 @@ def test_images_are_those_of_the_numbers():
     files = [record["image_bytes"] for record in answers.records.as_numpy_iterator()]
     assert answers.images({4, 1}) == {1: files[1], 4: files[4]}
     assert answers.images(set()) == {}
+
+
+def test_risk_falls_as_doubtful_captions_are_held_back(tmp_path):
+    answers = answers_of(8)
+    answers.captions[2:4] = ["nothing of the sort"] * 2  # which no reference bears out
+    answers.confidences.extend([0.9, 0.8, 0.2, 0.3, 0.7, 0.6, 0.5, 0.4])
+    answers.thresholds.extend([0.35] * 8)
+    outside = {"kind": ["page", "cloud"] * 2, "score": [0.6, 0.4] * 2}
+    answers.outside.update(**outside, confidence=[0.1, 0.95, 0.1, 0.4])
+    mark, by_confidence, _ = risk_coverage_figure(answers).axes[0].get_lines()
+    np.testing.assert_allclose(by_confidence.get_xdata(), np.arange(1, 9) / 8)
+    np.testing.assert_allclose(by_confidence.get_ydata(), [0, 0, 0, 0, 0, 0, 1 / 7, 2 / 8])
+    assert mark.get_xdata()[0] == 6 / 8
+    section = confidence_section(answers)
+    assert "Below a confidence of 0.350" in section.blocks[1]
+    rows = re.findall(r"<tr>(.*?)</tr>", section.blocks[2])[1:]
+    cells = [re.sub("<.*?>", " ", row).split() for row in rows]
+    assert cells == [["page", "1", "0", "1"], ["cloud", "0.3438", "1", "0"]]
 
 
 def test_sections_of_a_run(tmp_path):

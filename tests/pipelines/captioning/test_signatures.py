@@ -13,8 +13,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from pipelines.captioning.confidence import NEIGHBOURS, Bank, Calibration
 from pipelines.captioning.data import END, PAD, SPECIAL, START, UNKNOWN
-from pipelines.captioning.signatures import caption_export
+from pipelines.captioning.signatures import Signatures, caption_export
 from pipelines.exporting import WARMUP, write_saved_model
 from pipelines.images import decode_batch
 from zoo.decoding import Decoded
@@ -84,6 +85,22 @@ def spread_out(model, seed: int) -> None:
         weight.assign(rng.normal(size=weight.shape))
 
 
+CALIBRATION = Calibration((0.8, 0.3, 2.0), 1.5, 0.4)
+
+
+def a_bank(channels: int) -> Bank:
+    return Bank.of(np.random.default_rng(3).normal(size=(20, channels)).astype(np.float32))
+
+
+def parts_of(model, encoder, vocabulary, beam_size=BEAMS) -> Signatures:
+    """The signatures with some confidence."""
+    parts = Signatures(
+        model, encoder, vocabulary, image_size=SIZE, beam_size=beam_size, rules=RULES
+    )
+    parts.know(a_bank(encoder.output_shape[-1]), CALIBRATION)
+    return parts
+
+
 class Exported(NamedTuple):
     folder: Path
     model: Captioner
@@ -103,16 +120,7 @@ def exported(tmp_path_factory) -> Exported:
     spread_out(model, 14)
     words = folder / "vocabulary.txt"
     words.write_text("\n".join(VOCABULARY) + "\n")
-    export = caption_export(
-        model,
-        encoder,
-        VOCABULARY,
-        words,
-        image_size=SIZE,
-        beam_size=BEAMS,
-        rules=RULES,
-        example=IMAGES[0],
-    )
+    export = caption_export(parts_of(model, encoder, VOCABULARY), words, example=IMAGES[0])
     target = write_saved_model(
         export.module, export.signatures, folder / "captioning", card="", warmup=export.warmup
     )
@@ -151,13 +159,27 @@ def expected(exported) -> dict[str, np.ndarray]:
     inputs = {"features": features, "tokens": before[:, None]}
     logits, weights = exported.model.logits_and_attention(inputs)
     lengths = (tokens != PAD).sum(axis=1)
+    scores = np.exp(found.log_probs[:, 0] / np.minimum(lengths + 1, RULES["max_length"]))
     return {
+        "confidence": confidence_of(scores, tokens, np.asarray(logits)[:, 0], features),
         "features": np.asarray(features),
         "words": [[VOCABULARY[token] for token in row if token != PAD] for row in tokens],
-        "scores": np.exp(found.log_probs[:, 0] / np.minimum(lengths + 1, RULES["max_length"])),
+        "scores": scores,
         "attention": np.asarray(weights)[:, 0],
         "logits": np.asarray(logits)[:, 0],
     }
+
+
+def confidence_of(scores, tokens, logits, features) -> np.ndarray:
+    """The equations of `confidence.py` in NumPy."""
+    centre, axes, images = (np.asarray(part, np.float64) for part in a_bank(features.shape[-1]))
+    place = (np.asarray(features).mean(axis=1) - centre) @ axes
+    place /= np.linalg.norm(place, axis=1, keepdims=True)
+    nearness = np.sort(place @ images.T, axis=1)[:, -NEIGHBOURS]
+    log_probs = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+    log_probs = np.take_along_axis(log_probs, tokens[..., None], axis=-1)[..., 0]
+    least = np.where(tokens == PAD, 0, log_probs).min(axis=1)
+    return CALIBRATION.confidence(np.stack([np.log(scores), least, nearness], axis=1))
 
 
 def test_equals_the_keras_model(answers, expected):
@@ -174,6 +196,11 @@ def test_equals_the_keras_model(answers, expected):
         np.testing.assert_allclose(
             answers[f"{name}/all/score"][GOOD], expected["scores"], rtol=1e-5, atol=1e-5
         )
+        np.testing.assert_allclose(
+            answers[f"{name}/all/confidence"][GOOD], expected["confidence"], rtol=1e-4, atol=1e-5
+        )
+        np.testing.assert_allclose(answers[f"{name}/all/threshold"], CALIBRATION.threshold)
+    assert np.ptp(expected["confidence"]) > 0.01
     assert len(set(texts)) > 2  # the images matter
     assert min(map(len, expected["words"])) < RULES["max_length"]  # and some captions end
 
@@ -198,6 +225,8 @@ def test_bad_images_get_nothing_and_change_no_neighbour(answers):
         captions, scores = answers[f"{name}/all/caption"], answers[f"{name}/all/score"]
         assert set(captions[bad]) == {b""}
         np.testing.assert_array_equal(scores[bad], 0)
+        np.testing.assert_array_equal(answers[f"{name}/all/confidence"][bad], 0)
+        assert (answers[f"{name}/all/confidence"][GOOD] > 0).all()
         assert all(captions[GOOD])
         assert ((scores[GOOD] > 0) & (scores[GOOD] <= 1)).all()
     np.testing.assert_array_equal(answers["features/all/features"][bad], 0)
@@ -220,9 +249,13 @@ def test_batch_of_none(answers):
     assert empty == {
         "serving_default/none/caption": (0,),
         "serving_default/none/score": (0,),
+        "serving_default/none/confidence": (0,),
+        "serving_default/none/threshold": (0,),
         "features/none/features": (0, CELLS, 128),
         "attention/none/caption": (0,),
         "attention/none/score": (0,),
+        "attention/none/confidence": (0,),
+        "attention/none/threshold": (0,),
         "attention/none/words": (0, RULES["max_length"]),
         "attention/none/attention": (0, RULES["max_length"], 2, 2),
     }
@@ -241,7 +274,8 @@ def test_weights_are_kept_in_16_bits_and_all_of_them(exported):
     kinds = reader.get_variable_to_dtype_map()
     assert not [name for name, kind in kinds.items() if kind.is_floating and kind != tf.float16]
     kept = sum(int(np.prod(shapes[n])) for n, kind in kinds.items() if kind == tf.float16)
-    assert kept == exported.model.count_params() + exported.encoder.count_params()
+    bank = sum(part.size for part in a_bank(exported.encoder.output_shape[-1]))
+    assert kept == exported.model.count_params() + exported.encoder.count_params() + bank
 
 
 def test_vocabulary_goes_with_the_model(exported):
@@ -283,6 +317,9 @@ class Scripted:
         log_probs = (np.log(0.25) * np.minimum(lengths + 1, 7)).astype(np.float32)
         return Decoded(*map(tf.constant, (self.tokens, lengths, log_probs, log_probs)))
 
+    def logits_and_attention(self, inputs):
+        return tf.zeros([*self.tokens.shape, len(self.vocabulary)]), None
+
 
 def test_clitics_are_joined_and_the_score_is_a_geometric_mean(tmp_path):
     said = {
@@ -294,16 +331,8 @@ def test_clitics_are_joined_and_the_score_is_a_geometric_mean(tmp_path):
     words = tmp_path / "words.txt"
     words.write_text("\n".join(scripted.vocabulary) + "\n")
     encoder = build_encoder("small_cnn", image_size=SIZE, weights=None)
-    export = caption_export(
-        scripted,
-        encoder,
-        scripted.vocabulary,
-        words,
-        image_size=SIZE,
-        beam_size=2,
-        rules=RULES,
-        example=JPEG,
-    )
+    parts = parts_of(scripted, encoder, scripted.vocabulary, beam_size=2)
+    export = caption_export(parts, words, example=JPEG)
     found = export.signatures["serving_default"](image_bytes=tf.constant([JPEG] * 3))
     assert [caption.decode() for caption in found["caption"].numpy()] == list(said.values())
     np.testing.assert_allclose(found["score"], 0.25, rtol=1e-5)
@@ -318,16 +347,7 @@ def test_model_with_its_own_encoder_and_no_attention(tmp_path):
     spread_out(model, 12)
     words = tmp_path / "words.txt"
     words.write_text("\n".join(VOCABULARY) + "\n")
-    export = caption_export(
-        model,
-        encoder,
-        VOCABULARY,
-        words,
-        image_size=SIZE,
-        beam_size=BEAMS,
-        rules=RULES,
-        example=JPEG,
-    )
+    export = caption_export(parts_of(model, encoder, VOCABULARY), words, example=JPEG)
     assert set(export.signatures) == {"serving_default", "features"}
     assert {name for name, _ in export.warmup} == set(export.signatures)
     batch = tf.constant([JPEG, b"", IMAGES[5]])
@@ -346,4 +366,5 @@ def test_model_with_its_own_encoder_and_no_attention(tmp_path):
         score = np.exp(same.log_probs[row, 0] / counted)
         np.testing.assert_allclose(found["score"][row], score, rtol=1e-5)
     assert found["caption"].numpy()[1] == b""
-    assert found["score"].numpy()[1] == 0
+    assert found["score"].numpy()[1] == found["confidence"].numpy()[1] == 0
+    assert (found["confidence"].numpy()[[0, 2]] > 0).all()
