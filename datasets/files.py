@@ -122,7 +122,7 @@ def broken_letters(text: str) -> int:
     return len(_SURROGATES.findall(text))
 
 
-def read_lines(path: Path) -> Iterator[str]:
+def read_lines(path: Path, encoding: str = "utf-8") -> Iterator[str]:
     """The lines of a text file, one by one; broken bytes become lone surrogates.
 
     Lines end at a line feed alone (a carriage return before it goes): some sentences hold other
@@ -133,7 +133,7 @@ def read_lines(path: Path) -> Iterator[str]:
     Raises:
         ValueError: as `open_text`.
     """
-    with open_text(path, errors=ESCAPE, newline="\n") as file:
+    with open_text(path, encoding, errors=ESCAPE, newline="\n") as file:
         head = file.buffer.peek()
         if b"\r" in head and b"\n" not in head:
             file.reconfigure(newline="\r")

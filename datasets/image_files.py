@@ -26,26 +26,40 @@ def read_image(path: Path) -> bytes:
     Raises:
         ValueError: no image that can be read, or pixels of an unknown range (32 bits, floating).
     """
-    raw = read_small(path, _LARGEST)
-    return raw if raw.startswith((b"\xff\xd8", b"\x89PNG")) else _as_png(raw)
+    return as_readable(read_small(path, _LARGEST))
 
 
-def _as_png(raw: bytes) -> bytes:
+def as_readable(raw: bytes) -> bytes:
+    """The same of a file's content.
+
+    Raises:
+        ValueError: as `read_image`.
+    """
+    if raw.startswith((b"\xff\xd8", b"\x89PNG")):
+        return raw
     try:
         # Only these: others among Pillow's readers start programs of their own (EPS).
         image = Image.open(io.BytesIO(raw), formats=("GIF", "WEBP", "BMP", "TIFF"))
         if image.width * image.height > MAX_PIXELS:
             raise ValueError(f"{image.width} x {image.height} is more than {MAX_PIXELS:,} pixels")
-        image = _of_8_bits(ImageOps.exif_transpose(image))
-        file = io.BytesIO()
-        image.save(file, "PNG")
-        return file.getvalue()
+        return png_of(image)
     except UnidentifiedImageError as error:
         kind = "a web page" if is_page(raw[:START].decode("latin-1")) else binary_format(raw)
         kind = kind if raw else "empty"
         raise ValueError(f"not an image that can be read{f': {kind}' if kind else ''}") from error
     except Exception as error:  # on a broken file Pillow raises nearly anything
         raise ValueError(f"not an image that can be read: {error}") from error
+
+
+def png_of(image: Image.Image) -> bytes:
+    """A picture as PNG, upright, of 8 bits a channel.
+
+    Raises:
+        ValueError: its pixels are of an unknown range.
+    """
+    file = io.BytesIO()
+    _of_8_bits(ImageOps.exif_transpose(image)).save(file, "PNG")
+    return file.getvalue()
 
 
 def _of_8_bits(image: Image.Image) -> Image.Image:

@@ -139,9 +139,11 @@ class PredictFlags:
     """A whole file in place of inputs: .csv, .tsv, .jsonl, .parquet, .txt; or a folder of images.
     Killed, the same command goes on."""
     column: str | None = None
-    """Of --input, what to read. Default: the column of the input's name, or the only one."""
+    """Of --input, what to answer. Default: the column of the input's name, or the only one."""
+    encoding: str | None = None
+    """Of --input. Default: found."""
     output: Path | None = None
-    """Where the rows of --input go, with their answers: .csv, .tsv or .jsonl."""
+    """Where the rows of --input go, with their answers: .csv, .tsv, .jsonl or .parquet."""
 
 
 @dataclass(frozen=True)

@@ -123,21 +123,51 @@ def evaluate(pipeline: Pipeline, flags: EvaluateFlags) -> None:
 def predict(pipeline: Pipeline, flags: PredictFlags) -> None:
     """Prints one answer a line, in the order of the inputs; of a whole file, writes them."""
     check_bounds(flags)
+    for_files = {name: getattr(flags, name) for name in ("input", "output", "column", "encoding")}
+    given = {name for name, value in for_files.items() if value is not None}
+    if given and not given >= {"input", "output"}:
+        raise ValueError(f"`input` and `output` must be given together. Got {', '.join(given)}.")
     model, folder = exporting.load_saved_model(flags.model or default_model(pipeline, flags))
-    if flags.input is not None or flags.output is not None:
-        _predict_file(Model(model, folder), flags)
+    if given:
+        _predict_file(pipeline, Model(model, folder), flags)
         return
     for line in pipeline.predict(model, flags):
         print(line, flush=True)
 
 
-def _predict_file(model: Model, flags: PredictFlags) -> None:
-    if flags.input is None or flags.output is None:
-        raise ValueError("`input` and `output` must be given together.")
-    if flags.inputs:
-        raise ValueError(f"`inputs` must be left out with `--input`. Got {len(flags.inputs)}.")
-    named = {name: getattr(flags, name) for name in model.inputs if name not in model.rows}
-    answer_file(model, flags.input, flags.output, flags.column, flags.batch_size, **named)
+def _predict_file(pipeline: Pipeline, model: Model, flags: PredictFlags) -> None:
+    """Answers a whole file; flags of the task that have an input's name are that input."""
+    inputs = {*model.inputs} - {*model.rows}
+    named = {name: value for name, value in vars(flags).items() if name in inputs}
+    _check_used(pipeline, flags, named)
+    answer_file(
+        model,
+        flags.input,
+        flags.output,
+        flags.column,
+        encoding=flags.encoding,
+        batch_size=flags.batch_size,
+        **named,
+    )
+
+
+def _check_used(pipeline: Pipeline, flags: PredictFlags, named: Mapping[str, Any]) -> None:
+    """That no flag is given which has no part in answers for a whole file.
+
+    Raises:
+        ValueError: a flag of the task's own is, that is no input and does not pick the model.
+    """
+    shared = {field.name for field in dataclasses.fields(PredictFlags)} - {"inputs"}
+    for field in dataclasses.fields(flags):
+        default = () if field.name == "inputs" else field.default
+        if field.name in {*shared, *named} or getattr(flags, field.name) == default:
+            continue
+        without = dataclasses.replace(flags, **{field.name: default})
+        if pipeline.model_folder(without) == pipeline.model_folder(flags):
+            raise ValueError(
+                f"`{field.name}` must be left out with `--input`, where it does nothing. "
+                f"Got {getattr(flags, field.name)!r}."
+            )
 
 
 def export(pipeline: Pipeline, flags: ExportFlags) -> None:
