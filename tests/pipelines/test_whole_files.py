@@ -65,7 +65,8 @@ def write_table(path, rows, delimiter=","):
 def read(path):
     """The rows of an output of any format, nothing as None."""
     if path.suffix == ".jsonl":
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        lines = path.read_text(encoding="utf-8").split("\n")  # and not at U+2028 within one
+        return [json.loads(line) for line in lines[:-1]]
     if path.suffix == ".parquet":
         return parquet.read_table(path).to_pylist()
     with path.open(encoding="utf-8", newline="") as file:
