@@ -12,7 +12,7 @@ from datasets.captioning import elsewhere
 from pipelines.cache import cached, with_progress
 from pipelines.captioning import data
 from pipelines.captioning.ciderd import document_frequencies
-from pipelines.captioning.confidence import INPUTS, Bank, Calibration, calibrate, is_borne_out
+from pipelines.captioning.confidence import INPUTS, Calibration, bank_of, calibrate, is_borne_out
 from pipelines.captioning.flags import Train
 from pipelines.captioning.image_inputs import BATCH, ImageInputs
 from pipelines.captioning.metrics import tokenize_for_metrics
@@ -21,7 +21,7 @@ from pipelines.runs import read_json, write_json
 from pipelines.store import Store
 
 VERSION = 1  # of the fit: another one is made anew
-BANKED = 3000  # training images of the bank, at most
+BANKED = 1000  # training images of the bank, at most
 EACH = 40  # images of each kind from elsewhere
 PHOTOGRAPHS = 100  # of a split, of which some images from elsewhere are made
 
@@ -30,7 +30,7 @@ Splits = Callable[[str], tuple[Store, ImageInputs]]  # captions and images of a 
 
 def kept_confidence(
     flags: Train, run: Path, weights: str, parts: Signatures, splits: Splits
-) -> tuple[Bank, Calibration]:
+) -> tuple[np.ndarray, Calibration]:
     """Bank and calibration of a run's weights and search: from the run, or fitted on its data now.
 
     Args:
@@ -46,18 +46,19 @@ def kept_confidence(
 
     def write(folder):
         bank, calibration = fit_confidence(flags, parts, splits)
-        np.savez(folder / "bank.npz", **bank._asdict())
+        np.save(folder / "bank.npy", bank)
         write_json(folder / "calibration.json", calibration._asdict())
 
     search = {"beam_size": flags.beam_size, "length_penalty": flags.length_penalty}
     folder = cached(run / "confidence", {"version": VERSION, "weights": weights, **search}, write)
-    with np.load(folder / "bank.npz", allow_pickle=False) as arrays:
-        bank = Bank(**arrays)
+    bank = np.load(folder / "bank.npy", allow_pickle=False)
     values = read_json(folder / "calibration.json")
     return bank, Calibration(tuple(values["weights"]), values["bias"], values["threshold"])
 
 
-def fit_confidence(flags: Train, parts: Signatures, splits: Splits) -> tuple[Bank, Calibration]:
+def fit_confidence(
+    flags: Train, parts: Signatures, splits: Splits
+) -> tuple[np.ndarray, Calibration]:
     """The bank of training images, and the calibration on dev and on images from elsewhere."""
     bank = training_bank(parts, splits("train")[1])
     dev_captions, dev_images = splits("dev")
@@ -76,17 +77,17 @@ def fit_confidence(flags: Train, parts: Signatures, splits: Splits) -> tuple[Ban
     return bank, calibration
 
 
-def training_bank(parts: Signatures, images: ImageInputs) -> Bank:
+def training_bank(parts: Signatures, images: ImageInputs) -> np.ndarray:
     """Every n-th training image, so that there are at most `BANKED`."""
     stride = -(-len(images.store) // BANKED)
     pool = tf.function(lambda grid: tf.reduce_mean(grid, axis=1), reduce_retracing=True)
     grids = _grids(parts, images, np.arange(0, len(images.store), stride))
     pooled = [pool(grid).numpy() for grid in with_progress(grids, len, "training images banked")]
-    return Bank.of(np.concatenate(pooled))
+    return bank_of(np.concatenate(pooled))
 
 
 def evidence_of(
-    parts: Signatures, bank: Bank, images: ImageInputs, files: Sequence[bytes]
+    parts: Signatures, bank: np.ndarray, images: ImageInputs, files: Sequence[bytes]
 ) -> tuple[list[str], np.ndarray]:
     """Captions of images, then of files, and their confidences' inputs `<float32>[n, inputs]`."""
     ask = tf.function(lambda grid: parts.evidence(grid, bank), reduce_retracing=True)

@@ -4,14 +4,14 @@ A captioner's own probabilities say how well a sentence goes on, not whether the
 what is in the picture: of a page of text it writes a fluent "man in a blue tunnel". So its score is
 joined with how near the image is to the photographs that it was trained on:
 
-    z(a)    = (mean_j a_j - m) P / ‖(mean_j a_j - m) P‖      the encoder's cells a_j, pooled
+    z(a)    = mean_j a_j / ‖mean_j a_j‖                       the encoder's cells a_j, pooled
     near(a) = the k-th largest of z(a) · z(b), b in the bank  of training images
     confidence = σ(w₀ + Σ_i w_i x_i),   w_i ≥ 0
     x = (log score, log of the least likely word's probability, near)
 
-m is the mean of the training images' pooled features, P their first principal axes. The distance to
-the k-th nearest training feature is Sun et al. 2022, "Out-of-Distribution Detection with Deep
-Nearest Neighbors"; a small random share of the training images serves nearly as well as all.
+The similarity to the k-th nearest training image is that of Sun et al. 2022, "Out-of-Distribution
+Detection with Deep Nearest Neighbors"; a share of the training images serves as well as all of them
+(docs/experiments.md has what was tried).
 
 A caption is borne out by the references of its image if at least half of it is in them, each word
 weighted by its inverse document frequency (that of CIDEr-D), so that "a" and "in" weigh next to
@@ -33,40 +33,25 @@ from pipelines.captioning.metrics import tokenize_for_metrics
 
 BORNE_OUT = 0.5  # of the weight of a caption's words
 STAY_SURE = 0.9  # of the captions of dev that the references bear out
-AXES = 192  # of the features, at most
-NEIGHBOURS = 5  # k
+NEIGHBOURS = 10  # k
 INPUTS = ("log_score", "log_least", "near")
 
 
-class Bank(NamedTuple):
-    """The training images in the encoder's feature space, in 16 bits.
+def bank_of(pooled: np.ndarray) -> np.ndarray:
+    """Training images in the encoder's feature space: z of each `<float16>[images, channels]`.
 
-    centre: `<float16>[channels]`, m.
-    axes: `<float16>[channels, axes]`, P.
-    images: `<float16>[images, axes]`, z of each, of length 1.
+    Args:
+        pooled: their cells' means `<float32>[images, channels]`.
     """
-
-    centre: np.ndarray
-    axes: np.ndarray
-    images: np.ndarray
-
-    @classmethod
-    def of(cls, pooled: np.ndarray) -> "Bank":
-        """Of pooled features `<float32>[images, channels]`."""
-        centre = pooled.mean(axis=0, dtype=np.float64)
-        axes = np.linalg.svd(pooled - centre, full_matrices=False)[2][:AXES].T
-        centre, axes = centre.astype(np.float16), axes.astype(np.float16)
-        images = (pooled - centre.astype(np.float32)) @ axes.astype(np.float32)
-        images /= np.maximum(np.linalg.norm(images, axis=1, keepdims=True), 1e-6)
-        return cls(centre, axes, images.astype(np.float16))
+    lengths = np.linalg.norm(pooled, axis=1, keepdims=True)
+    return (pooled / np.maximum(lengths, 1e-6)).astype(np.float16)
 
 
-def near(pooled: tf.Tensor, bank: Bank) -> tf.Tensor:
-    """`<float32>[batch, channels]` -> `<float32>[batch]`, -1 to 1: the equation above."""
-    centre, axes, images = (tf.cast(part, tf.float32) for part in bank)
-    place = tf.math.l2_normalize((pooled - centre) @ axes, axis=1, epsilon=1e-12)
-    similarities = tf.matmul(place, images, transpose_b=True)
-    neighbours = min(NEIGHBOURS, images.shape[0])
+def near(pooled: tf.Tensor, bank: tf.Tensor) -> tf.Tensor:
+    """`<float32>[batch, channels]` and `bank_of` -> `<float32>[batch]`: the equation above."""
+    place = tf.math.l2_normalize(pooled, axis=1, epsilon=1e-12)
+    similarities = tf.matmul(place, tf.cast(bank, tf.float32), transpose_b=True)
+    neighbours = min(NEIGHBOURS, bank.shape[0])
     return tf.math.top_k(similarities, neighbours).values[:, -1]
 
 

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from pipelines.captioning import data
-from pipelines.captioning.confidence import Bank, Calibration, near
+from pipelines.captioning.confidence import Calibration, near
 from pipelines.contract import Export
 from pipelines.exporting import signatures_of, stored_in_half
 from pipelines.images import decode_batch
@@ -47,9 +48,9 @@ class Signatures:
         self.vocabulary = tf.constant(vocabulary)
         self.image_size, self.beam_size, self.rules = image_size, beam_size, rules
 
-    def know(self, bank: Bank, calibration: Calibration) -> None:
+    def know(self, bank: np.ndarray, calibration: Calibration) -> None:
         """Takes what the confidence is made of; before, no answer has one."""
-        self.bank = Bank(*(tf.Variable(part, trainable=False) for part in bank))
+        self.bank = tf.Variable(bank, trainable=False)
         self.calibration = calibration
 
     def serving_default(self, image_bytes):
@@ -167,7 +168,7 @@ def caption_export(parts: Signatures, vocabulary_file: Path, *, example: bytes) 
         example: an image file for the warm-up requests.
     """
     module = tf.Module()
-    module.stored, module.bank = parts.stored, list(parts.bank)
+    module.stored, module.bank = parts.stored, parts.bank
     module.vocabulary = tf.saved_model.Asset(str(vocabulary_file))  # for people: a word a line
     images = tf.TensorSpec([None], tf.string, name="image_bytes")
     names = ["serving_default", "features"]

@@ -70,7 +70,7 @@ def test_the_shipped_translator_is_right_about_them(direction):
     folder = SAVED_MODELS / f"translation_{direction}"
     if latest_version(folder) < FIRST:
         pytest.skip(f"{folder.name} knows captions of photographs alone.")
-    model = load_saved_model(folder)
+    model, _ = load_saved_model(folder)
     sentences = rows(direction)
     sources = [row["source"] for row in sentences]
     answers = model.signatures["serving_default"](text=tf.constant(sources))

@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from pipelines.captioning.confidence import NEIGHBOURS, Bank, Calibration
+from pipelines.captioning.confidence import NEIGHBOURS, Calibration, bank_of
 from pipelines.captioning.data import END, PAD, SPECIAL, START, UNKNOWN
 from pipelines.captioning.signatures import Signatures, caption_export
 from pipelines.exporting import WARMUP, write_saved_model
@@ -88,8 +88,8 @@ def spread_out(model, seed: int) -> None:
 CALIBRATION = Calibration((0.8, 0.3, 2.0), 1.5, 0.4)
 
 
-def a_bank(channels: int) -> Bank:
-    return Bank.of(np.random.default_rng(3).normal(size=(20, channels)).astype(np.float32))
+def a_bank(channels: int) -> np.ndarray:
+    return bank_of(np.random.default_rng(3).normal(size=(20, channels)).astype(np.float32))
 
 
 def parts_of(model, encoder, vocabulary, beam_size=BEAMS) -> Signatures:
@@ -172,8 +172,8 @@ def expected(exported) -> dict[str, np.ndarray]:
 
 def confidence_of(scores, tokens, logits, features) -> np.ndarray:
     """The equations of `confidence.py` in NumPy."""
-    centre, axes, images = (np.asarray(part, np.float64) for part in a_bank(features.shape[-1]))
-    place = (np.asarray(features).mean(axis=1) - centre) @ axes
+    images = np.asarray(a_bank(features.shape[-1]), np.float64)
+    place = np.asarray(features).mean(axis=1)
     place /= np.linalg.norm(place, axis=1, keepdims=True)
     nearness = np.sort(place @ images.T, axis=1)[:, -NEIGHBOURS]
     log_probs = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
