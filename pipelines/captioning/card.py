@@ -69,7 +69,7 @@ DATA = {
         "Flickr8k (Hodosh, Young and Hockenmaier, JAIR 47, 2013), official splits: 6,000 training "
         "and 1,000 dev photographs with five captions each. Given out by the University of "
         "Illinois for non-commercial research and education; the photographs are their owners'. "
-        "The model holds some numbers of each of 3,000 of them, and no photograph; but it was made "
+        "The model holds some numbers of each of 1,000 of them, and no photograph; but it was made "
         "of these data: take it as for non-commercial research and education, too. The encoder's "
         "ImageNet weights were published under Apache-2.0; ImageNet's own images are for "
         "non-commercial research."
