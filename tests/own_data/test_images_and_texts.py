@@ -32,7 +32,7 @@ def test_09_predict_takes_what_train_takes(capsys):
     files = sorted((CASES / "09-predict-formats").iterdir())
     assert verb_checks.main(PIPELINE, "predict", *files) == 0
     lines = capsys.readouterr().out.splitlines()
-    captions = {line.partition("\t")[2] for line in lines}
+    captions = {line.split("\t")[1] for line in lines}  # the confidence behind it may round apart
     assert len(files) == len(lines) == 4
     assert len(captions) == 1
     assert captions.pop()[0].isalpha()
