@@ -330,6 +330,23 @@ def find_files(folder: Path, endings: Collection[str] = ()) -> dict[str, Path]:
     return files
 
 
+def find_all(data_dir: Path | str | None, wanted: str, names: Collection[str]) -> dict[str, Path]:
+    """`find_files` of a source's folder, which must have all of `names`.
+
+    Args:
+        data_dir: the folder.
+        wanted: what it is, for the message.
+        names: of files, unpacked.
+
+    Raises:
+        ValueError: there is no such folder, or a file is not in it.
+    """
+    files = find_files(check_place(data_dir, wanted))
+    if missing := [name for name in names if name not in files]:
+        raise ValueError(f"`data_dir` must be {wanted}. Not in {data_dir}: {', '.join(missing)}.")
+    return files
+
+
 def find_named(folder: Path, name: str) -> Path:
     """`name` in `folder`, packed or not.
 

@@ -12,11 +12,9 @@ import re
 
 import numpy as np
 
-from datasets.arguments import check_seed
-from datasets.sentiment.cleaning import share_of
-from datasets.sentiment.reviews import Reviews, as_reviews
+from datasets.sentiment.composed import drawn
+from datasets.sentiment.reviews import Reviews
 
-NAMES = ("negative", "positive")
 SIZES = {"train": 4000, "dev": 500, "test": 1000}
 LENGTHS = (10, 60)  # words of a review, from and to
 
@@ -145,24 +143,12 @@ _SHARES = {"train": range(6), "dev": range(6, 8), "test": range(8, 10)}
 
 
 def read(split: str, *, seed: int = 0) -> Reviews:
-    """One split; labels alternate, and no text occurs twice, in whatever split.
+    """One split of reviews of `LENGTHS` words, see `composed.drawn`."""
 
-    Which split a text may stand in follows from a hash of its words, so that splits have nothing
-    in common whatever their seeds: what was drawn for another split is thrown away.
+    def fits(text: str) -> bool:
+        return LENGTHS[0] <= len(text.split()) <= LENGTHS[1]
 
-    Raises:
-      ValueError: `seed` is negative or no integer.
-    """
-    check_seed(seed)
-    rng = np.random.default_rng((seed, list(SIZES).index(split)))
-    labels: dict[str, int] = {}
-    while len(labels) < SIZES[split]:
-        label = len(labels) % 2
-        text = compose(label, rng)
-        if LENGTHS[0] <= len(text.split()) <= LENGTHS[1] and share_of(text) in _SHARES[split]:
-            labels.setdefault(text, label)
-    rows = enumerate(labels.items())
-    return as_reviews([(f"demo-{seed}-{split}-{i:04d}", *row) for i, row in rows], NAMES)
+    return drawn("demo", split, seed, sizes=SIZES, shares=_SHARES, compose=compose, fits=fits)
 
 
 def compose(label: int, rng: np.random.Generator) -> str:

@@ -12,10 +12,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from datasets.arguments import check_seed
 from datasets.sentiment.cleaning import share_of
-from datasets.sentiment.imdb import NAMES
-from datasets.sentiment.reviews import Reviews, as_reviews
+from datasets.sentiment.composed import drawn
+from datasets.sentiment.reviews import Reviews
 
 SIZES = {"train": 12_000, "dev": 600, "test": 1200}
 
@@ -176,21 +175,12 @@ _SHARES = {"train": range(8), "dev": range(8, 9), "test": range(9, 10)}
 
 @functools.lru_cache(maxsize=3)
 def read(split: str, *, seed: int = 0) -> Reviews:
-    """One split; labels alternate, and no text occurs twice, in whatever split.
+    """One split, see `composed.drawn`."""
 
-    Raises:
-      ValueError: `seed` is negative or no integer.
-    """
-    check_seed(seed)
-    rng = np.random.default_rng((seed, list(SIZES).index(split)))
-    labels: dict[str, int] = {}
-    while len(labels) < SIZES[split]:
-        label = len(labels) % 2
-        text = compose(label, split, rng)
-        if share_of(text) in _SHARES[split]:
-            labels.setdefault(text, label)
-    rows = enumerate(labels.items())
-    return as_reviews([(f"phrases-{seed}-{split}-{i:05d}", *row) for i, row in rows], NAMES)
+    def opinion(label: int, rng: np.random.Generator) -> str:
+        return compose(label, split, rng)
+
+    return drawn("phrases", split, seed, sizes=SIZES, shares=_SHARES, compose=opinion)
 
 
 def compose(label: int, split: str, rng: np.random.Generator) -> str:

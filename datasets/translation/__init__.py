@@ -24,7 +24,7 @@ from datasets.translation.cleaning import RawPair, clean
 SOURCES = ("demo", "multi30k", "tatoeba", "bcontrast", "pairs", "ted_hrlr_translate")
 SPLITS = ("train", "dev", "test")
 
-TATOEBA = {"dev": 1, "test": 1}  # of 100 English sentences: there are many
+TATOEBA = {"dev": 1, "test": 1}  # of 100 source sentences: there are many
 MANY_COPIES = 0.05  # share of pairs whose target is the source, from which a warning is due
 
 _READERS = {"multi30k": multi30k, "bcontrast": bcontrast, "pairs": pairs}

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from datasets.files import check_place, find_files, open_text
+from datasets.files import find_all, open_text
 from datasets.translation.cleaning import RawPair
 from datasets.translation.pairs import split_of
 
@@ -43,12 +43,9 @@ def raw_pairs(
 
 def split_files(data_dir: Path | str | None) -> dict[str, Path]:
     """Split -> its file; `test` only where it is there."""
-    files = find_files(check_place(data_dir, _HINT))
-    found = {split: files.get(f"{split}.json") for split in ("train", "dev", "test")}
-    missing = [f"{split}.json" for split in ("train", "dev") if found[split] is None]
-    if missing:
-        raise ValueError(f"`data_dir` must be {_HINT}. Not in {data_dir}: {', '.join(missing)}.")
-    return {split: path for split, path in found.items() if path is not None}
+    files = find_all(data_dir, _HINT, ("train.json", "dev.json"))
+    names = {split: f"{split}.json" for split in ("train", "dev", "test")}
+    return {split: files[name] for split, name in names.items() if name in files}
 
 
 def _turns(split: str, files: dict[str, Path], source: str) -> Iterator[RawPair]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from datasets.arguments import check_choice
-from datasets.files import check_place, find_files
+from datasets.files import find_all
 from datasets.translation.cleaning import RawPair
 from datasets.translation.pairs import read_aligned
 
@@ -39,9 +39,6 @@ def split_files(
     """The two files of a split."""
     check_choice("source", source, LANGUAGES)
     check_choice("target", target, LANGUAGES)
-    files = find_files(check_place(data_dir, _HINT))
     names = [f"{STEMS[split]}.{language}" for language in (source, target)]
-    missing = [name for name in names if name not in files]
-    if missing:
-        raise ValueError(f"`data_dir` must be {_HINT}. Not in {data_dir}: {', '.join(missing)}.")
+    files = find_all(data_dir, _HINT, names)
     return files[names[0]], files[names[1]]

@@ -57,7 +57,8 @@ class Signatures:
         with self.scope():
             grid, valid = self._look(image_bytes)
             tokens, _, answer = self._search(grid, valid)
-            return {**answer, **self._sureness(grid, valid, answer["score"], tokens)}
+            logits, _ = self._read_back(grid, tokens)
+            return {**answer, **self._sureness(grid, valid, answer["score"], tokens, logits)}
 
     def features(self, image_bytes):
         with self.scope():
@@ -68,8 +69,8 @@ class Signatures:
         with self.scope():
             grid, valid = self._look(image_bytes)
             tokens, words, answer = self._search(grid, valid)
-            sureness = self._sureness(grid, valid, answer["score"], tokens)
-            _, weights = self._read_back(grid, tokens)
+            logits, weights = self._read_back(grid, tokens)
+            sureness = self._sureness(grid, valid, answer["score"], tokens, logits)
         side = int(grid.shape[1] ** 0.5)
         weights = tf.reshape(weights[:, 0], [-1, tokens.shape[1], side, side])
         weights = tf.where((tokens != data.PAD)[:, :, None, None], weights, 0.0)
@@ -94,7 +95,8 @@ class Signatures:
         with self.scope():
             valid = tf.fill([tf.shape(grid)[0]], True)
             tokens, _, answer = self._search(grid, valid)
-            return answer["caption"], self._inputs(grid, answer["score"], tokens, bank)
+            logits, _ = self._read_back(grid, tokens)
+            return answer["caption"], self._inputs(grid, answer["score"], tokens, logits, bank)
 
     # Parts.
 
@@ -126,18 +128,17 @@ class Signatures:
         inputs = {"features": grid, "tokens": before[:, None, :]}
         return self.captioner.logits_and_attention(inputs)
 
-    def _inputs(self, grid, score, tokens, bank):
+    def _inputs(self, grid, score, tokens, logits, bank):
         """`<float32>[batch, inputs]`, in the order of `confidence.INPUTS`."""
-        logits, _ = self._read_back(grid, tokens)
         log_probs = tf.nn.log_softmax(logits[:, 0])
         log_probs = tf.gather(log_probs, tokens, axis=2, batch_dims=2)
         least = tf.reduce_min(tf.where(tokens == data.PAD, 0.0, log_probs), axis=1)
         log_score = tf.math.log(tf.maximum(score, 1e-30))
         return tf.stack([log_score, least, near(tf.reduce_mean(grid, axis=1), bank)], axis=1)
 
-    def _sureness(self, grid, valid, score, tokens):
+    def _sureness(self, grid, valid, score, tokens, logits):
         """Confidence and threshold `<float32>[batch]`."""
-        inputs = self._inputs(grid, score, tokens, self.bank)
+        inputs = self._inputs(grid, score, tokens, logits, self.bank)
         weights, bias, threshold = self.calibration
         confidence = tf.sigmoid(tf.linalg.matvec(inputs, tf.constant(weights)) + bias)
         return {

@@ -127,9 +127,9 @@ class Endpoint:
     async def _answer(self, request: Request) -> bytes | Response:
         self._check_sender(request.headers)
         path = request.scope["raw_path"].decode("latin-1").partition("?")[0]
-        if request.method == "GET" and (page := pages.answer(path, self.models, self.monitor)):
-            return page
         if not path.lower().startswith("/v1/"):
+            if request.method == "GET" and (page := await self._page(path)):
+                return page
             raise RequestError(Code.NOT_FOUND, f"Not Found: {request.method} {path}")
         if request.method == "POST" and (match := CALL.fullmatch(path)):
             return await self._call(request, match["method"], *_target(match))
@@ -143,6 +143,10 @@ class Endpoint:
         if request.method == "GET" and path.lower() == "/v1/models":
             raise invalid("Missing model name in request.")
         raise invalid(f"Malformed request: {request.method} {path}")
+
+    async def _page(self, path: str) -> Response | None:
+        """In a thread: pages and examples are read from the disk."""
+        return await asyncio.to_thread(pages.answer, path, self.models, self.monitor)
 
     def _check_sender(self, headers: Headers) -> None:
         """Refuses what a page elsewhere makes a browser send, be it under a name of its own."""

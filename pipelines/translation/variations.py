@@ -30,7 +30,8 @@ class Variations:
         self.other_names, self.lower_cased = other_names, lower_cased
         self.rng = np.random.default_rng(seed)
         self.plain: set[str] = set()  # words that were met in lower case: no names
-        self.names: dict[str, None] = {}  # that were met, in order
+        self.names: list[str] = []  # that were met, each once
+        self.known: set[str] = set()  # the same
 
     def vary(self, source: Words, target: Words) -> tuple[Words, Words]:
         """A pair as it is, or as it might have been, by the draw."""
@@ -55,13 +56,14 @@ class Variations:
             if _NAME.fullmatch(word) and word[1:].istitle() and word.lower() not in self.plain
         ]
         if len(self.names) < NAMES:
-            self.names |= dict.fromkeys(sorted(found))
+            self.names += [name for name in sorted(found) if name not in self.known]
+            self.known.update(found)
         return [name for name in sorted(found) if f"{name}s" not in {*source, *target}]
 
     def _another_name(self) -> str:
         """One that was met, or the beginning of one with the end of another."""
-        names = list(self.names)
-        first, second = (names[place] for place in self.rng.integers(len(names), size=2))
+        places = self.rng.integers(len(self.names), size=2)
+        first, second = (self.names[place] for place in places)
         if self.rng.random() < 0.5:
             return first
         return first[: (len(first) + 3) // 2] + second[(len(second) + 1) // 2 :]

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
+from pipelines.server.models import Models
+
 
 class Tiny(tf.Module):
     """Signatures of every form; `number` tells one version from another."""
@@ -102,3 +104,13 @@ def put(made):
         return folder / str(number)
 
     return copy
+
+
+@pytest.fixture(scope="module")
+def models(put, tmp_path_factory):
+    """The first version, served in this process."""
+    root = tmp_path_factory.mktemp("served")
+    put(root / "tiny", 1)
+    served = Models(root, ["tiny"])
+    served.poll()
+    return served

@@ -18,21 +18,11 @@ from pipelines.server.batching import BatchingParameters
 from pipelines.server.engine import Engine
 from pipelines.server.errors import RequestError
 from pipelines.server.flags import ServeFlags
-from pipelines.server.models import Models
 from pipelines.server.servable import Signature
 
 MODEL = "/v1/models/tiny"
 MOST = 100_000  # bytes of a body
 FLAGS = ServeFlags(max_request_bytes=MOST)
-
-
-@pytest.fixture(scope="module")
-def models(put, tmp_path_factory):
-    root = tmp_path_factory.mktemp("served")
-    put(root / "tiny", 1)
-    served = Models(root, ["tiny"])
-    served.poll()
-    return served
 
 
 @pytest.fixture(scope="module", params=["alone", "batched"])

@@ -20,15 +20,6 @@ MODEL = "/v1/models/tiny"
 METRICS = "/monitoring/prometheus/metrics"
 
 
-@pytest.fixture(scope="module")
-def models(put, tmp_path_factory):
-    root = tmp_path_factory.mktemp("served")
-    put(root / "tiny", 1)
-    served = Models(root, ["tiny"])
-    served.poll()
-    return served
-
-
 @pytest.fixture
 def client(models):
     engine = Engine(threads=1, max_waiting=8, timeout=60.0)
