@@ -102,7 +102,8 @@ def test_what_is_no_such_run_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"must have an LSTM, which has gates. Got 'simple_rnn'"):
         read_run(folder, "a")
     folder = tmp_path / "sentiment" / "pairs"
-    write_run(folder, WORDS, pairs=9)
+    write_run(folder, WORDS)  # as versions wrote them that read pairs of words, too
+    runs.write_json(folder / "config.json", {**runs.read_json(folder / "config.json"), "pairs": 9})
     with pytest.raises(ValueError, match=r"must read single words alone. Got --pairs 9"):
         read_run(folder, "a")
     folder = tmp_path / "sentiment" / "old"

@@ -222,7 +222,7 @@ def test_three_labels_have_the_probability_of_the_likeliest_as_score(tmp_path):
         {},
         lower_case=True,
         ends=ENDS,
-        temperature=1.0,
+        calibration=Calibration(1.0),
         example="the film",
     )
     texts = tf.constant(["the film", "", "good !!"])

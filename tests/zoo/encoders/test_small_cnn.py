@@ -37,7 +37,8 @@ def test_a_cell_sees_50_pixels_around_its_own():
     images = np.zeros((97, 96, 96, 3), "float32")
     for x in range(96):
         images[x, :, x] = 255
-    features = model.predict(images, verbose=0)[:, row * 12 + column]
+    # One by one: an image's place in its batch may decide how its convolutions are rounded.
+    features = model.predict(images, batch_size=1, verbose=0)[:, row * 12 + column]
     seen = np.flatnonzero(np.abs(features[:96] - features[96]).max(-1))
     assert (seen.min(), seen.max()) == (8 * column - 21, 8 * column + 28)
 
