@@ -5,8 +5,8 @@ import logging
 
 import pytest
 
+from datasets.mixture import parts
 from datasets.translation import describe, load, raw_files
-from datasets.translation.mixture import parts
 from datasets.translation.pairs import split_of
 from tests.datasets.translation.records import read
 
