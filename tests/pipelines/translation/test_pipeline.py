@@ -87,13 +87,19 @@ def test_evaluate_tells_the_bleu_of_each_of_several_sources(run, tmp_path):
         (tmp_path / name).mkdir()
         lines = [f"{name} {i} is a number.\t{name} {i} ist eine Zahl." for i in range(400)]
         (tmp_path / name / "deu-eng.tsv").write_text("\n".join(lines) + "\n")
-    data = ("--dataset", "demo+tatoeba+pairs", "--data-dir", tmp_path, "--limit", "4")
     output = tmp_path / "metrics.json"
-    arguments = ("--model", run / "saved_model", *data, "--output", output)
-    assert main(PIPELINE, "evaluate", *arguments) == 0
-    metrics = json.loads(output.read_text())["metrics"]
-    assert {"bleu", "bleu_demo", "bleu_tatoeba", "bleu_pairs"} <= set(metrics)
-    assert metrics["bleu_demo"] > metrics["bleu_tatoeba"]  # it has learnt the demo's dates
+
+    def metrics(dataset, *data):
+        data = ("--dataset", dataset, "--limit", "4", *data)
+        arguments = ("--model", run / "saved_model", *data, "--output", output)
+        assert main(PIPELINE, "evaluate", *arguments) == 0
+        return json.loads(output.read_text())["metrics"]
+
+    several = metrics("demo+tatoeba+pairs", "--data-dir", tmp_path)
+    assert several["bleu_demo"] == metrics("demo")["bleu"]
+    for name in ("tatoeba", "pairs"):
+        assert several[f"bleu_{name}"] == metrics(name, "--data-dir", tmp_path / name)["bleu"]
+    assert several["bleu_tatoeba"] != several["bleu_pairs"]
 
 
 @pytest.mark.parametrize("way", ["arguments", "file", "standard input"])
