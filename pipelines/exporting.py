@@ -133,17 +133,17 @@ def write_warmup(
             writer.write(log.SerializeToString())
 
 
-def latest_version(folder: Path, default: int | None = None) -> int:
+def latest_version(folder: Path, default: int | None = None, argument: str = "--model") -> int:
     """The largest version number under `folder`, as TF Serving picks it.
 
     Raises:
-        ValueError: there is none, and no default.
+        ValueError: there is none, and no default; names the `argument`.
     """
     numbers = versions(folder)
     if not numbers and default is None:
         raise ValueError(
-            f"`--model` must name a folder of versions (1, 2, ...) or one version. Got {folder}, "
-            "which has none: train one, or name another."
+            f"`{argument}` must name a folder of versions (1, 2, ...) or one version. "
+            f"Got {folder}, which has none: train one, or name another."
         )
     return max(numbers, default=default)
 
@@ -155,7 +155,7 @@ def write_digests(folder: Path) -> None:
     write_json(folder / DIGESTS, {name: named[name] for name in named if name != DIGESTS})
 
 
-def check_digests(folder: Path) -> None:
+def check_digests(folder: Path, argument: str = "--model") -> None:
     """Compares a version's files with its list; one of an older export has none.
 
     TensorFlow itself notices damage to the variables alone.
@@ -169,25 +169,29 @@ def check_digests(folder: Path) -> None:
     for name, digest in (listed if isinstance(listed, dict) else {DIGESTS: None}).items():
         if not (folder / name).is_file() or file_digest(folder / name) != digest:
             raise ValueError(
-                f"`--model` must name a whole SavedModel. {folder / name} is missing, cut off or "
-                "altered since the export: restore it, or export the model again."
+                f"`{argument}` must name a whole SavedModel. {folder / name} is missing, cut off "
+                "or altered since the export: restore it, or export the model again."
             )
 
 
-def load_saved_model(path: Path):
+def load_saved_model(path: Path, argument: str = "--model"):
     """Loads a SavedModel folder, or the latest version under it; returns (model, folder).
+
+    Args:
+        path: of either.
+        argument: that an error names.
 
     Raises:
         ValueError: there is none, or it is damaged.
     """
     if not any((path / name).exists() for name in ("saved_model.pb", DIGESTS)):
-        path = path / str(latest_version(path))
-    check_digests(path)
+        path = path / str(latest_version(path, argument=argument))
+    check_digests(path, argument)
     try:
         return tf.saved_model.load(str(path)), path
     except Exception as error:  # of a damaged graph TensorFlow raises nearly anything
         raise ValueError(
-            f"`--model` must name a whole SavedModel. {path} does not load: {error}"
+            f"`{argument}` must name a whole SavedModel. {path} does not load: {error}"
         ) from error
 
 

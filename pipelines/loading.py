@@ -50,7 +50,7 @@ def load(name: str | Path, signature: str = DEFAULT) -> "Model":
     Raises:
         ValueError: there is no such model or signature, or the SavedModel is damaged.
     """
-    model, folder = load_saved_model(_folder(name))
+    model, folder = load_saved_model(_folder(name), argument="name")
     return Model(model, folder, signature)
 
 

@@ -4,19 +4,18 @@ Run with `-m browser`; it needs `chromium` on the PATH and the package playwrigh
 download of a browser is not used. UNFOLD_SCREENSHOT names a file for the README's picture.
 """
 
-import io
 import os
 import re
 import shutil
 
 import pytest
-from PIL import Image, ImageDraw
 
 from tests.pipelines.server.process import ROOT, Server
 
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 SECONDS = 120
+PHOTOGRAPH = ROOT / "pipelines/captioning/photograph.jpg"
 
 pytestmark = [
     pytest.mark.browser,
@@ -61,18 +60,8 @@ def choose(page, model):
 
 def ask(page):
     page.get_by_role("button", name="Ask").click()
-    page.wait_for_function("document.querySelector('#answer .quiet:last-child')")
+    page.wait_for_selector("#answer .quiet:last-child")
     return page.locator("#answer")
-
-
-def photograph():
-    image = Image.new("RGB", (320, 240), "skyblue")
-    draw = ImageDraw.Draw(image)
-    draw.rectangle((0, 150, 320, 240), fill="green")
-    draw.ellipse((120, 90, 200, 190), fill="brown")
-    file = io.BytesIO()
-    image.save(file, "JPEG")
-    return file.getvalue()
 
 
 def give(page, content, name="photo.jpg"):
@@ -105,7 +94,7 @@ def test_a_translation_is_drawn_with_its_alignment(page, model):
 
 def test_a_photograph_is_captioned_and_looked_at(page):
     choose(page, "captioning")
-    give(page, photograph())
+    give(page, PHOTOGRAPH.read_bytes())
     answer = ask(page)
     words = answer.locator("button.word")
     assert answer.locator(".text").inner_text().split()[0] == words.first.inner_text()
@@ -120,9 +109,9 @@ def test_a_photograph_is_captioned_and_looked_at(page):
 def test_a_broken_image_is_refused(page):
     choose(page, "captioning")
     page.get_by_role("button", name="Ask").click()
-    page.wait_for_function("document.querySelector('#error').textContent")
+    page.wait_for_selector("#error:not(:empty)")
     assert "image must be a file" in page.locator("#error").inner_text()
-    give(page, photograph()[:400])
+    give(page, PHOTOGRAPH.read_bytes()[:400])
     ask(page)
     assert "could not be read" in page.locator("#answer").inner_text()
 
@@ -136,13 +125,12 @@ def test_a_text_is_written_letter_by_letter_and_stopped(page):
     assert whole.startswith("ROMEO:")
     page.get_by_label("length").fill("5000")
     page.get_by_role("button", name="Ask").click()
-    started = "document.querySelector('#answer .text')?.textContent.length > 80"
-    page.wait_for_function(started)
+    text = page.locator("#answer .text")
+    playwright.expect(text).to_have_text(re.compile(".{80}", re.DOTALL), timeout=1000 * SECONDS)
     page.get_by_role("button", name="Stop").click()
     page.wait_for_selector("#stop", state="hidden")
-    text = page.locator("#answer .text").text_content()
-    assert text.startswith(whole[:40])  # the same seed
-    assert len(text) < 4000
+    assert text.text_content().startswith(whole[:40])  # the same seed
+    assert len(text.text_content()) < 4000
 
 
 def test_errors_are_words(page):
@@ -150,7 +138,7 @@ def test_errors_are_words(page):
     page.get_by_label("prompt").fill("A")
     page.get_by_label("temperature").fill("-1")
     page.get_by_role("button", name="Ask").click()
-    page.wait_for_function("document.querySelector('#error').textContent")
+    page.wait_for_selector("#error:not(:empty)")
     assert re.search("temperature", page.locator("#error").inner_text())
 
 

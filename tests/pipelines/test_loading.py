@@ -230,7 +230,7 @@ def test_wrong_names_are_told_with_the_nearest(model, tmp_path):
         model.using("duoble")
     with pytest.raises(ValueError, match=r"`name` must be a model's name, or a folder. Got 'no"):
         load(Path("nowhere"))
-    with pytest.raises(ValueError, match="folder of versions"):
+    with pytest.raises(ValueError, match=r"`name` must name a folder of versions"):
         load(tmp_path)
 
 
