@@ -112,11 +112,11 @@ PROMPTS = [
 
 def images() -> dict[str, bytes]:
     """Name -> image file: a photograph, drawn scenes, and what is none."""
-    photograph = (ROOT / "pipelines" / "captioning" / "example.jpg").read_bytes()
+    photograph = (ROOT / "pipelines" / "captioning" / "photograph.jpg").read_bytes()
     folder = ROOT / "tests" / "fixtures" / "scenes"
     scenes = {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
     broken = {"cut-off.jpg": photograph[:2000], "text.png": b"not an image", "empty.jpg": b""}
-    return {"example.jpg": photograph, **scenes, **broken}
+    return {"photograph.jpg": photograph, **scenes, **broken}
 
 
 # Answers. Each yields (request, what it was answered as JSON).

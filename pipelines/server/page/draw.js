@@ -14,9 +14,11 @@ export function draw(target, outputs, inputs, widgets) {
   };
   if (left.get("caption") === "")
     target.append(make("p", "The image could not be read.", { className: "text" }));
+  const threshold = left.has("confidence") ? take("threshold") : undefined;
+  const unsure = left.get("confidence") < threshold ? " (unsure)" : "";
   for (const name of ["caption", "translation", "label", "text"])
     if (left.get(name))
-      target.append(make("p", take(name), { className: "text" }));
+      target.append(make("p", take(name) + unsure, { className: "text" }));
   for (const name of ["score", "confidence"]) if (left.has(name)) target.append(meter(name, take(name)));
   if (left.has("source_pieces"))
     target.append(alignment(take("source_pieces"), take("target_pieces"), take("attention")));
