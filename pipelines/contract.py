@@ -23,6 +23,26 @@ class Export:
 
 
 @dataclass(frozen=True)
+class Numeric:
+    """The part of a model between the numbers made from text and the numbers made into text.
+
+    Attributes:
+        functions: name -> `tf.function` with an input signature of named tensors, no strings among
+            them, that gives a dict of such tensors.
+        vocabulary: what each number stands for.
+        about: what else onnx_runner.py must know of the model, as JSON can hold it.
+        sample: what the model of onnx_runner.py gives for an example, as one number, which is ...
+        expected: what the SavedModel gives, so that a conversion that fails is found.
+    """
+
+    functions: Mapping[str, Callable]
+    vocabulary: Sequence[str]
+    about: Mapping[str, Any]
+    sample: Callable[[Any], float]
+    expected: float
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """Metrics, and what the report shows beside them (the pipeline's own)."""
 
@@ -44,6 +64,7 @@ class Pipeline:
             `lengths`, what was left out, ... It finds what is wrong before anything is trained.
         trainer: flags, run folder -> the Trainer, its data and model ready.
         export: flags, run folder -> Export of the run's best weights.
+        numeric: loaded SavedModel, flags -> Numeric; or, in words, why there is none.
         evaluate: loaded SavedModel, flags -> Evaluation on that data set and split.
         predict: loaded SavedModel, flags -> lines to print.
         report: flags, Evaluation -> the task's own sections of the report.
@@ -70,6 +91,7 @@ class Pipeline:
     card: Callable[[TrainFlags, Mapping[str, Any]], str]
     test_split: Callable[[TrainFlags], str] = lambda flags: "test"
     folder: Callable[[Any], str] | None = None
+    numeric: Callable[[Any, TrainFlags], Numeric] | str = "it hands over no numeric part"
     check: Callable[[TrainFlags], None] = lambda flags: None
     former_flags: Mapping[str, Any] = field(default_factory=dict)
     evaluate_flags: type[EvaluateFlags] = EvaluateFlags

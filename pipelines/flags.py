@@ -159,3 +159,12 @@ class ExportFlags:
     """Where runs are kept."""
     saved_models: Path = Path("saved_models")
     """Folder that a model server watches."""
+    format: Literal["saved_model", "onnx"] = "saved_model"
+    """`onnx`: the numeric part, with a program that needs NumPy and onnxruntime alone. To make it
+    takes the packages tf2onnx, onnx and onnxruntime."""
+    int8: bool = False
+    """As ONNX: matrix products in 8 bits."""
+    model: Path | None = None
+    """As ONNX: a SavedModel, or a folder of versions, in the place of a run."""
+    output: Path | None = None
+    """As ONNX: where to, a new folder. Default: onnx_models/<model>[_int8]."""

@@ -5,13 +5,13 @@ import dataclasses
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from pipelines import distribution, exporting, inspection, report, runs, training
+from pipelines import distribution, exporting, inspection, onnx_export, report, runs, training
 from pipelines.contract import Evaluation, Pipeline
 from pipelines.flags import EvaluateFlags, ExportFlags, PredictFlags, TrainFlags, check_bounds
 from pipelines.loading import Model
@@ -171,16 +171,17 @@ def _check_used(pipeline: Pipeline, flags: PredictFlags, named: Mapping[str, Any
 
 
 def export(pipeline: Pipeline, flags: ExportFlags) -> None:
-    """Copies a complete run's best weights into a new version for serving.
+    """Copies a complete run's best weights into a new version for serving; or writes them as ONNX.
 
     Raises:
         ValueError: the run is not there, not complete, of another version or altered.
     """
     check_bounds(flags)
-    run = flags.runs_dir / pipeline.name / flags.run
-    runs.check_version(run)
-    if not (run / "metrics.json").exists():
-        raise ValueError(f"`--run` must name a complete run. Got {run}: train it to its end first.")
+    if flags.format == "onnx":
+        print(f"Exported to {_export_onnx(pipeline, flags)}")
+        return
+    _check_left_out(flags, ("int8", "model", "output"), "without `--format onnx`")
+    run = _complete_run(pipeline, flags)
     made_with = from_json(pipeline, runs.read_json(run / "config.json"))
     changes = {
         name: value
@@ -193,6 +194,53 @@ def export(pipeline: Pipeline, flags: ExportFlags) -> None:
     if changes:  # the run's metrics hold for the model that the run exported, not for this one
         measured = {"train_seconds": measured["train_seconds"]}
     print(f"Exported to {export_run(pipeline, train_flags, run, folder, measured)}")
+
+
+def _complete_run(pipeline: Pipeline, flags: ExportFlags) -> Path:
+    run = flags.runs_dir / pipeline.name / flags.run
+    runs.check_version(run)
+    if not (run / "metrics.json").exists():
+        raise ValueError(f"`--run` must name a complete run. Got {run}: train it to its end first.")
+    return run
+
+
+def _export_onnx(pipeline: Pipeline, flags: ExportFlags) -> Path:
+    """Writes the numeric part of a SavedModel, a run's own or another.
+
+    Raises:
+        ValueError: the task has no numeric part; a flag does nothing here; the model or the run is
+            not there, or is of another version.
+    """
+    if isinstance(pipeline.numeric, str):
+        raise ValueError(
+            f"`--format` must be saved_model for {pipeline.name}: {pipeline.numeric}. Got onnx."
+        )
+    onnx_export.check_packages()
+    own = {field.name for field in dataclasses.fields(ExportFlags)}
+    others = [field.name for field in dataclasses.fields(flags) if field.name not in own]
+    _check_left_out(flags, ("saved_models", *others), "with `--format onnx`")
+    if flags.model is not None:
+        _check_left_out(flags, ("run", "runs_dir"), "with `--model`")
+    source = flags.model or _complete_run(pipeline, flags) / "saved_model"
+    model, folder = exporting.load_saved_model(source)
+    made = runs.read_json(folder / exporting.RUN)
+    if made["task"] != pipeline.name:
+        raise ValueError(f"`--model` must be of {pipeline.name}. Got {source}, of {made['task']}.")
+    train_flags = from_json(pipeline, made["flags"])
+    name = pipeline.model_folder(train_flags) + ("_int8" if flags.int8 else "")
+    numeric = pipeline.numeric(model, train_flags)
+    output = flags.output or Path("onnx_models") / name
+    return onnx_export.write_onnx(numeric, pipeline.name, folder, output, flags.int8)
+
+
+def _check_left_out(flags: Any, names: Iterable[str], where: str) -> None:
+    defaults = {field.name: field.default for field in dataclasses.fields(flags)}
+    for name in names:
+        if getattr(flags, name) != defaults[name]:
+            raise ValueError(
+                f"`{name}` must be left out {where}, where it does nothing. "
+                f"Got {getattr(flags, name)}."
+            )
 
 
 def serve(pipeline: Pipeline, flags: launch.ServeFlags) -> None:

@@ -173,6 +173,7 @@ PIPELINE = Pipeline(
     predict=predict,
     report=report_sections,
     card=model_card,
+    numeric="its images are decoded and scaled by TensorFlow's operations, which ONNX lacks",
     test_split=lambda flags: "dev" if flags.dataset == "flickr8k" else "test",
     check=check,
     evaluate_flags=Evaluate,

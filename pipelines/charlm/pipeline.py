@@ -1,11 +1,14 @@
 """The character language model, many to many: from a text to a SavedModel that writes on."""
 
+import dataclasses
+import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from datasets.text import unit_of
 from pipelines import runs, training
@@ -13,11 +16,13 @@ from pipelines.charlm import client, data, evaluation, metrics, pretrained
 from pipelines.charlm.card import model_card, split_measured
 from pipelines.charlm.data import Vocabulary
 from pipelines.charlm.flags import FORMER, PRESETS, Evaluate, Predict, Train
+from pipelines.charlm.numeric import EXAMPLE, char_numeric
 from pipelines.charlm.report import report_sections
 from pipelines.charlm.signatures import char_export
 from pipelines.charlm.trainer import Samples, Trainer
-from pipelines.contract import Export, Pipeline
+from pipelines.contract import Export, Numeric, Pipeline
 from pipelines.flags import arguments_of
+from pipelines.onnx_export import asset_text, load_weights
 from zoo.models.char_lm import CharLM
 
 # Data and model.
@@ -69,6 +74,24 @@ def export(flags: Train, run: Path) -> Export:
     return char_export(model.as_printed(), vocabulary, path)
 
 
+def numeric(exported: Any, flags: Train) -> Numeric:
+    """An exported model's weights as functions of numbers.
+
+    Raises:
+        ValueError: the weights are not those of a model of this version.
+    """
+    vocabulary = Vocabulary.from_json(json.loads(asset_text(exported.vocabulary)))
+    first = client.first_state(exported)
+    # An export has the cells as printed; one of version 0.1, as they were trained.
+    for centred in (False, flags.centred):
+        model = build_model(dataclasses.replace(flags, centred=centred), vocabulary)
+        load_weights(model, exported)
+        if np.allclose(np.concatenate(model.start(1), axis=1), first, atol=1e-4):
+            break
+    answer = exported.signatures["score"](text=tf.constant([EXAMPLE]))
+    return char_numeric(model.as_printed(), vocabulary, float(answer["bits_per_char"][0]))
+
+
 def predict(model: Any, flags: Predict) -> Iterable[str]:
     """Writes on from each prompt while it is printed; or the bits per character of a file."""
     if flags.score is not None:
@@ -114,6 +137,7 @@ PIPELINE = Pipeline(
     describe=data.describe,
     trainer=trainer,
     export=export,
+    numeric=numeric,
     evaluate=evaluation.evaluate,
     predict=predict,
     report=report_sections,

@@ -1,10 +1,12 @@
 """Sentiment, many to one: the whole story of the task, from raw texts to a SavedModel."""
 
 import itertools
+import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -13,11 +15,13 @@ from datasets.files import read_lines
 from datasets.mixture import parts
 from datasets.sentiment import DATASETS, warn_overlap
 from pipelines import runs, training
-from pipelines.contract import Export, Pipeline
+from pipelines.contract import Export, Numeric, Pipeline
 from pipelines.flags import arguments_of
+from pipelines.onnx_export import asset_text, load_weights
 from pipelines.sentiment import data, evaluation, metrics, signatures
 from pipelines.sentiment.card import model_card
 from pipelines.sentiment.flags import FORMER, PRESETS, Evaluate, Predict, Train, csv_options
+from pipelines.sentiment.numeric import EXAMPLE, sentiment_numeric
 from pipelines.sentiment.report import report_sections
 from pipelines.sentiment.trainer import Trainer, logits
 from pipelines.store import Column, Store
@@ -126,6 +130,21 @@ def export(flags: Train, run: Path) -> Export:
         calibration=calibration,
         example=" ".join(np.array(vocabulary)[2:12]),
     )
+
+
+def numeric(exported: Any, flags: Train) -> Numeric:
+    """An exported model's weights as functions of numbers.
+
+    Raises:
+        ValueError: the weights are not those of a model of this version.
+    """
+    vocabulary = asset_text(exported.vocabulary).split("\n")[:-1]
+    about = json.loads(asset_text(exported.about))
+    model = classifier(flags, len(vocabulary), len(about["labels"]))
+    model.build((None, None))
+    load_weights(model, exported)
+    answer = exported.signatures["serving_default"](text=tf.constant([EXAMPLE]))
+    return sentiment_numeric(model, vocabulary, about, flags, float(answer["score"][0]))
 
 
 def fit_calibration(model: SentimentClassifier, run: Path) -> metrics.Calibration:
@@ -244,6 +263,7 @@ PIPELINE = Pipeline(
     describe=data.describe,
     trainer=trainer,
     export=export,
+    numeric=numeric,
     evaluate=evaluation.evaluate,
     predict=predict,
     report=report_sections,

@@ -22,6 +22,16 @@ def positive_of(labels: Sequence[str]) -> int | None:
     return lowered.index(POLAR[1]) if sorted(lowered) == list(POLAR) else None
 
 
+def calibrated(
+    model: SentimentClassifier, numbers: tf.Tensor, calibration: Calibration
+) -> tf.Tensor:
+    """log P of each label, from words `<int32>[batch, time]`: `<float32>[batch, classes]`."""
+    scale, exponent = calibration
+    words = tf.math.count_nonzero(numbers, axis=1, keepdims=True)
+    temperatures = scale * tf.cast(tf.maximum(words, 1), tf.float32) ** exponent
+    return tf.nn.log_softmax(model(numbers, training=False) / temperatures)
+
+
 class Signatures:
     """The computation of each signature; `sentiment_export` says what they are for."""
 
@@ -70,10 +80,7 @@ class Signatures:
         return {"label": label, "score": score, "probabilities": probabilities}
 
     def _log_probs(self, numbers):
-        scale, exponent = self.calibration
-        words = tf.math.count_nonzero(numbers, axis=1, keepdims=True)
-        temperatures = scale * tf.cast(tf.maximum(words, 1), tf.float32) ** exponent
-        return tf.nn.log_softmax(self.model(numbers, training=False) / temperatures)
+        return calibrated(self.model, numbers, self.calibration)
 
     def _log_odds(self, numbers, label):
         log_probs = self._log_probs(numbers)

@@ -11,12 +11,14 @@ import tensorflow as tf
 
 from datasets.files import read_lines
 from pipelines import runs, training
-from pipelines.contract import Export, Pipeline
+from pipelines.contract import Export, Numeric, Pipeline
 from pipelines.flags import arguments_of
+from pipelines.onnx_export import asset_text, load_weights
 from pipelines.translation import data, evaluation, signatures
 from pipelines.translation.card import model_card
 from pipelines.translation.flags import FORMER, PRESETS, Evaluate, Predict, Train
 from pipelines.translation.flags import Export as ExportFlags
+from pipelines.translation.numeric import EXAMPLE, translation_numeric
 from pipelines.translation.report import report_sections
 from pipelines.translation.subwords import END, PAD, START, UNKNOWN
 from pipelines.translation.trainer import Trainer
@@ -92,6 +94,21 @@ def export(flags: Train, run: Path) -> Export:
     )
 
 
+def numeric(exported: Any, flags: Train) -> Numeric:
+    """An exported model's weights as functions of numbers.
+
+    Raises:
+        ValueError: the weights are not those of a model of this version.
+    """
+    vocabulary = asset_text(exported.vocabulary).split("\n")[:-1]
+    translator = build_translator(flags, vocabulary)
+    load_weights(translator, exported)
+    answer = exported.signatures["greedy"](text=tf.constant([EXAMPLE]))
+    return translation_numeric(
+        translator, vocabulary, search_rules(flags), float(answer["score"][0])
+    )
+
+
 def predict(model, flags: Predict) -> Iterator[str]:
     """A translation for each line, in the order given; blank lines stay blank."""
     answer = model.signatures["serving_default"]
@@ -131,6 +148,7 @@ PIPELINE = Pipeline(
     describe=data.describe,
     trainer=trainer,
     export=export,
+    numeric=numeric,
     evaluate=evaluation.evaluate,
     predict=predict,
     report=report_sections,

@@ -68,6 +68,9 @@ def _tensorflow_scan(
 ) -> tuple[tuple, tuple]:
     import tensorflow as tf
 
+    if xs[0].shape[0] == 1:  # no loop for a single step
+        carry, y = step(carry, tuple(x[0] for x in xs))
+        return carry, tuple(value[None] for value in y)
     time = xs[0].shape[0] or tf.shape(xs[0])[0]
     stacks = tuple(
         tf.TensorArray(carry[0].dtype, size=time, element_shape=(carry[0].shape[0], width))
