@@ -32,6 +32,7 @@ pytest.importorskip("onnxruntime")
 pytest.importorskip("tf2onnx")
 from pipelines import onnx_runner  # noqa: E402  (needs onnxruntime)
 
+pytestmark = pytest.mark.slow
 PIPELINES = {"charlm": CHARLM, "sentiment": SENTIMENT, "translation": TRANSLATION}
 SHIPPED = Path(__file__).parents[2] / "saved_models"
 MODELS = {"charlm": "charlm_shakespeare", "translation": "translation_en_de"}  # others: a run
