@@ -15,6 +15,7 @@ from zoo.layers import LSTM, LSTMCell, SimpleRNN, SimpleRNNCell
 from zoo.layers.attention import AdditiveAttention, MultiplicativeAttention
 from zoo.layers.attention_decoder import AttentionDecoder
 from zoo.layers.constant_feature import ConstantFeature, GateOffsets
+from zoo.layers.mean_subtraction import MeanSubtraction
 from zoo.layers.one_hot_rnn import OneHotRNN
 from zoo.layers.reparametrised_rnn import ReparametrisedRNN
 from zoo.layers.sentence_encoder import SentenceEncoder
@@ -22,6 +23,7 @@ from zoo.layers.word_encoder import WordEncoder
 from zoo.losses import SmoothedCrossentropy
 from zoo.models.captioner import Captioner
 from zoo.models.char_lm import CharLM
+from zoo.models.recognizer import Recognizer
 from zoo.models.sentiment import SentimentClassifier
 from zoo.models.translator import Translator
 
@@ -68,6 +70,7 @@ CASES = {
         lambda: AttentionDecoder(5, AdditiveAttention(3), "lstm_tanh", 0.1, True),
         (X[:, None], {"cells": X}),
     ),
+    MeanSubtraction: Case(lambda: MeanSubtraction(True)),
     OneHotRNN: Case(lambda: OneHotRNN(9, 5, "simple_rnn", False, False, 0.5), (TOKENS,)),
     ReparametrisedRNN: Case(lambda: ReparametrisedRNN(LSTMCell(4), 0.1, 2.0, 0.3), (X, H)),
     SentenceEncoder: Case(lambda: SentenceEncoder(5, 2, "simple_rnn", 0.1)),
@@ -77,6 +80,10 @@ CASES = {
     ),
     CharLM: Case(
         lambda: CharLM(9, 5, 2, 3, "simple_rnn", False, True, False, 0.1, 0.2, 0.3, 2), (TOKENS,)
+    ),
+    Recognizer: Case(
+        lambda: Recognizer(9, 4, 3, 5, 1, False, "simple_rnn", False, False, 0.1),
+        ({"features": np.tile(X, (1, 3, 1)), "lengths": np.array([9, 5])},),
     ),
     SentimentClassifier: Case(
         lambda: SentimentClassifier(9, 3, "last+attention", 4, 0.5, **READS), (TOKENS,)
