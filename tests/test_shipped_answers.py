@@ -30,6 +30,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from pipelines.audio import wav_bytes
 from pipelines.exporting import load_saved_model
 
 ROOT = Path(__file__).parents[1]
@@ -38,6 +39,7 @@ MODELS = (
     "captioning",
     "charlm_shakespeare",
     "sentiment",
+    "speech_to_text",
     "translation_de_en",
     "translation_en_de",
 )
@@ -119,6 +121,19 @@ def images() -> dict[str, bytes]:
     return {"photograph.jpg": photograph, **scenes, **broken}
 
 
+def recordings() -> dict[str, bytes]:
+    """Name -> audio file: a sentence, a tone, a pause, and what is none."""
+    sentence = (ROOT / "pipelines" / "speech_to_text" / "example.wav").read_bytes()
+    tone = np.sin(np.arange(8000) * 0.3).astype(np.float32)
+    made = {
+        "tone.wav": wav_bytes(0.5 * tone, 8000).numpy(),
+        "pause.wav": wav_bytes(0 * tone, 8000).numpy(),
+        "cut-off.wav": sentence[:20_000],
+        "text.wav": b"not a sound",
+    }
+    return {"example.wav": sentence, **made}
+
+
 # Answers. Each yields (request, what it was answered as JSON).
 
 
@@ -133,6 +148,11 @@ def answers(name: str) -> Iterator[tuple[str, object]]:
         yield from _of_all(signatures, text=REVIEWS)
         yield "predict", predict(task, *map(os.fsdecode, REVIEWS))
         yield "predict --words", predict(task, "--words", *map(os.fsdecode, REVIEWS[:2]))
+    elif task == "speech":
+        wavs = recordings()
+        for signature in ("serving_default", "align", "hypotheses"):
+            yield signature, ask(signatures[signature], audio_bytes=list(wavs.values()))
+        yield "predict", predict(name, *wavs)
     elif task == "translation":
         yield from _translations(signatures, *languages)
     else:
@@ -192,7 +212,7 @@ def predict(task: str, *arguments: str) -> list[str]:
     """The lines of `python -m pipelines.<task> predict ...`, in a folder with the example files."""
     shown, before = io.StringIO(), sys.argv
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        for name, content in images().items():
+        for name, content in (images() | recordings()).items():
             Path(name).write_bytes(content)
         Path("example.txt").write_bytes(b"\n".join(PROMPTS))
         sys.argv = [f"pipelines.{task}", "predict", *arguments]
