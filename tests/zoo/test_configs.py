@@ -21,6 +21,7 @@ from zoo.layers.reparametrised_rnn import ReparametrisedRNN
 from zoo.layers.sentence_encoder import SentenceEncoder
 from zoo.layers.word_encoder import WordEncoder
 from zoo.losses import SmoothedCrossentropy
+from zoo.models.action_recognizer import ActionRecognizer
 from zoo.models.captioner import Captioner
 from zoo.models.char_lm import CharLM
 from zoo.models.recognizer import Recognizer
@@ -75,6 +76,10 @@ CASES = {
     ReparametrisedRNN: Case(lambda: ReparametrisedRNN(LSTMCell(4), 0.1, 2.0, 0.3), (X, H)),
     SentenceEncoder: Case(lambda: SentenceEncoder(5, 2, "simple_rnn", 0.1)),
     WordEncoder: Case(lambda: WordEncoder(9, **READS), (TOKENS,)),
+    ActionRecognizer: Case(
+        lambda: ActionRecognizer(5, 4, 32, 8, 3, 2, False, "last", "simple_rnn", False, False, 0.1),
+        ({"joints": np.tile(X[:, :, None, :3], (1, 1, 4, 1)), "lengths": np.array([3, 2])},),
+    ),
     Captioner: Case(
         lambda: Captioner(9, 5, 4, 3, "none", "simple_rnn", 0.1, build_small_cnn(16)), (CAPTIONS,)
     ),
