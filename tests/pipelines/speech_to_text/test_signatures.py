@@ -232,11 +232,13 @@ def test_a_stream_says_what_the_whole_says(exported):
     if exported.model.bidirectional:
         assert "stream/1" not in exported.answers
         return
+    texts = []
     for row, sound in enumerate(streamed()):
         frames = exported.front(tf.constant(sound), tf.constant(RATE)).numpy()
         text, *_ = found_by_keras(exported, frames)
-        assert len(text) >= 3
+        texts.append(text)
         for steps in (1, 3, 7):
             said = exported.answers[f"stream/{steps}"][row].decode()
             assert " ".join(said.split()) == text
+    assert len("".join(texts)) >= 3  # weights are random: one text may be empty
     assert "`chunk` must have a multiple of 320 samples" in str(exported.answers["stream/error"])
