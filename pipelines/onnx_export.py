@@ -58,7 +58,7 @@ def check_packages() -> None:
         package(name)
 
 
-def load_weights(model: keras.Model, exported: Any) -> None:
+def assign_weights(model: keras.Model, exported: Any) -> None:
     """Gives a built model the weights of a loaded SavedModel, by their names.
 
     Raises:

@@ -22,7 +22,7 @@ from pipelines.charlm.signatures import char_export
 from pipelines.charlm.trainer import Samples, Trainer
 from pipelines.contract import Export, Numeric, Pipeline
 from pipelines.flags import arguments_of
-from pipelines.onnx_export import asset_text, load_weights
+from pipelines.onnx_export import asset_text, assign_weights
 from zoo.models.char_lm import CharLM
 
 # Data and model.
@@ -85,7 +85,7 @@ def numeric(exported: Any, flags: Train) -> Numeric:
     # An export has the cells as printed; one of version 0.1, as they were trained.
     for centred in (False, flags.centred):
         model = build_model(dataclasses.replace(flags, centred=centred), vocabulary)
-        load_weights(model, exported)
+        assign_weights(model, exported)
         if np.allclose(np.concatenate(model.start(1), axis=1), first, atol=1e-4):
             break
     answer = exported.signatures["score"](text=tf.constant([EXAMPLE]))

@@ -17,7 +17,7 @@ from datasets.sentiment import DATASETS, warn_overlap
 from pipelines import runs, training
 from pipelines.contract import Export, Numeric, Pipeline
 from pipelines.flags import arguments_of
-from pipelines.onnx_export import asset_text, load_weights
+from pipelines.onnx_export import asset_text, assign_weights
 from pipelines.sentiment import data, evaluation, metrics, signatures
 from pipelines.sentiment.card import model_card
 from pipelines.sentiment.flags import FORMER, PRESETS, Evaluate, Predict, Train, csv_options
@@ -142,7 +142,7 @@ def numeric(exported: Any, flags: Train) -> Numeric:
     about = json.loads(asset_text(exported.about))
     model = classifier(flags, len(vocabulary), len(about["labels"]))
     model.build((None, None))
-    load_weights(model, exported)
+    assign_weights(model, exported)
     answer = exported.signatures["serving_default"](text=tf.constant([EXAMPLE]))
     return sentiment_numeric(model, vocabulary, about, flags, float(answer["score"][0]))
 

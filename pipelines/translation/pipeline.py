@@ -13,7 +13,7 @@ from datasets.files import read_lines
 from pipelines import runs, training
 from pipelines.contract import Export, Numeric, Pipeline
 from pipelines.flags import arguments_of
-from pipelines.onnx_export import asset_text, load_weights
+from pipelines.onnx_export import asset_text, assign_weights
 from pipelines.translation import data, evaluation, signatures
 from pipelines.translation.card import model_card
 from pipelines.translation.flags import FORMER, PRESETS, Evaluate, Predict, Train
@@ -102,7 +102,7 @@ def numeric(exported: Any, flags: Train) -> Numeric:
     """
     vocabulary = asset_text(exported.vocabulary).split("\n")[:-1]
     translator = build_translator(flags, vocabulary)
-    load_weights(translator, exported)
+    assign_weights(translator, exported)
     answer = exported.signatures["greedy"](text=tf.constant([EXAMPLE]))
     return translation_numeric(
         translator, vocabulary, search_rules(flags), float(answer["score"][0])
