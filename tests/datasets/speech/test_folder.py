@@ -177,7 +177,7 @@ def test_faults_are_told_once_with_counts(tmp_path, caplog):
     write(tmp_path / "empty.wav", np.zeros(0))
     write(tmp_path / "long.flac", np.full(61 * 1000, 0.1), 1000)
     write(tmp_path / "loud.wav", tone(level=2.0))
-    (tmp_path / "broken.wav").write_bytes(b"RIFF and no more")
+    (tmp_path / "broken.wav").write_bytes(b"no sound at all")
     lines = [
         *(f"{name}\tText" for name in ("good", "loud", "silent", "empty", "long", "broken")),
         *("same\tText", "absent\tText", "good\tAgain", "sub/same\t  ", "good\tone\ttwo"),
