@@ -13,6 +13,7 @@ LOWEST = 20.0  # Hz, where the mel bands begin
 FLOOR = 1e-6  # power added to each band: a little above the rounding noise of 16 bits
 LOUDEST = 2.0**20  # a float file may hold anything; its square must be a float32
 MOST_CHUNKS = 4096  # that are looked through for the samples
+ENDLESS = 0x7FFF0000  # stated bytes of samples from which a program wrote without knowing their end
 MARGIN = 0.05  # seconds of silence behind a waveform, so that its end does not reach its beginning
 TAPER = 0.05  # share of the band over which the low-pass filter falls
 
@@ -27,11 +28,11 @@ def read_wav(contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
     PCM of 8, 16, 24 and 32 bits, floats of 32 and 64, also as WAVE_FORMAT_EXTENSIBLE; the channels
     are averaged. Chunks before the samples are passed over. A stream does not know its length when
-    it begins: of samples whose stated size is 0, or is beyond the file's end, all that is there is
-    read. Numbers that are not finite are 0.
+    it begins: of samples whose stated size is 0, or about 2 or 4 GB, all that is there is read.
+    Numbers that are not finite are 0.
 
-    Anything else, a compressed file too, gives an empty waveform of rate 0, and never an error.
-    (`tf.audio.decode_wav` reads plain 16-bit PCM only, and raises.)
+    Anything else, a compressed file or one that is cut off too, gives an empty waveform of rate 0,
+    and never an error. (`tf.audio.decode_wav` reads plain 16-bit PCM only, and raises.)
     """
     raw = tf.io.decode_raw(contents, tf.uint8)
     form, data = _find_chunks(raw)
@@ -43,7 +44,7 @@ def read_wav(contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     fits = (channels > 0) & (width * channels == block) & ((bits + 7) // 8 == width)
     fits &= (rate >= RATES[0]) & (rate <= RATES[1])
     fits &= (_unsigned(raw, 0, 4) == _RIFF) & (_unsigned(raw, 8, 4) == _WAVE)
-    fits &= (form > 0) & (data > 0)
+    fits &= (form > 0) & (data > 0) & ~_is_cut(raw, data)
     # 0: none that is read.
     kind = tf.where((tag == _PCM) & (width >= 1) & (width <= 4), 1, 0)
     kind = tf.where((tag == _FLOAT) & (width == 4), 2, tf.where(tag == _PCM, kind, 0))
@@ -93,6 +94,12 @@ def _unsigned(raw: tf.Tensor, place: tf.Tensor | int, count: int) -> tf.Tensor:
     digits = tf.cast(raw[place : place + count], tf.int64)
     digits = tf.pad(digits, [[0, count - tf.size(digits)]])
     return tf.reduce_sum(digits * tf.constant([256**power for power in range(count)], tf.int64))
+
+
+def _is_cut(raw: tf.Tensor, data: tf.Tensor) -> tf.Tensor:
+    """Whether the samples from `data` on should be more than are there, `<bool>[]`."""
+    stated = _unsigned(raw, data - 4, 4)
+    return (stated > tf.size(raw, out_type=tf.int64) - data) & (stated < ENDLESS)
 
 
 def _data(raw: tf.Tensor, data: tf.Tensor, block: tf.Tensor) -> tf.Tensor:

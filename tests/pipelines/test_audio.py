@@ -89,7 +89,7 @@ def test_other_chunks_are_passed_over_and_odd_ones_are_padded():
     np.testing.assert_allclose(waveform, SAMPLES, atol=1e-4)
 
 
-@pytest.mark.parametrize("size", [0, 0xFFFFFFFF, 5000])
+@pytest.mark.parametrize("size", [0, 0x7FFFFFFF, 0xFFFFFFFF])
 def test_a_stream_that_did_not_know_its_length_is_read_to_the_end(size):
     content = integers(SAMPLES, 16)
     contents = wav(chunk(b"fmt ", form(1, 1, 8000, 16)), chunk(b"data", content, size))
@@ -97,8 +97,16 @@ def test_a_stream_that_did_not_know_its_length_is_read_to_the_end(size):
 
 
 def test_a_cut_sample_at_the_end_is_left_out():
-    contents = wav(chunk(b"fmt ", form(1, 2, 8000, 16)), b"data", struct.pack("<I", 4000))
+    contents = wav(chunk(b"fmt ", form(1, 2, 8000, 16)), b"data", struct.pack("<I", 0))
     assert len(in_graph(contents + integers(SAMPLES, 16)[:403])[0]) == 100
+
+
+@pytest.mark.parametrize("missing", [1, 2, 1000])
+def test_a_file_that_is_cut_off_is_not_half_read(missing):
+    contents = wav(chunk(b"fmt ", form(1, 1, 8000, 16)), chunk(b"data", integers(SAMPLES, 16)))
+    assert in_graph(contents)[1] == 8000
+    waveform, rate = in_graph(contents[:-missing])
+    assert (len(waveform), rate) == (0, 0)
 
 
 def test_numbers_that_are_not_finite_are_silence():
