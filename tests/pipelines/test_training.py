@@ -135,6 +135,7 @@ def test_killed_run_ends_as_an_unbroken_one(
     np.testing.assert_equal(train(tmp_path), unbroken)
 
 
+@pytest.mark.slow
 def test_run_killed_by_the_system_ends_as_an_unbroken_one(tmp_path):
     epochs, started = 40, time.monotonic()
     wanted = train(tmp_path / "unbroken", epochs)

@@ -235,6 +235,7 @@ def test_a_file_that_changes_between_its_two_readings_is_an_error(tmp_path):
         list(records)
 
 
+@pytest.mark.slow
 def test_a_large_file_is_read_with_little_memory(tmp_path):
     """20 MB: memory grows by a few bytes a row, and the records are those of a plain reading."""
     rng = np.random.default_rng(0)

@@ -129,6 +129,7 @@ def test_predict_gives_a_line_a_clip(run, tmp_path, capsys):
 # Learning.
 
 
+@pytest.mark.slow
 def test_learns_which_way_a_square_goes(folder, tmp_path):
     """The frames of both classes are the same: their order alone tells."""
     fast = ["--epochs=30", "--learning-rate=0.01", "--run=learnt", "--no-bidirectional"]

@@ -103,6 +103,7 @@ def test_export_gives_a_version_that_answers_the_same(run):
     verb_checks.check_export(PIPELINE, run, answer)
 
 
+@pytest.mark.slow
 def test_export_with_another_search(run, tmp_path):
     places = ("--runs-dir", run.parent.parent, "--saved-models", tmp_path)
     assert main("export", *places, "--beam-size", "1") == 0
@@ -243,6 +244,7 @@ def test_a_model_of_version_01_predicts_as_it_did(tmp_path):
     assert list(PIPELINE.predict(model, Predict(inputs=(str(file),)))) == [f"{file}\ta ring"]
 
 
+@pytest.mark.slow
 def test_an_export_of_the_same_search_needs_no_data(run, tmp_path, monkeypatch, capsys):
     """The fit is kept with the run; another search is fitted anew, on the data."""
 
@@ -320,6 +322,7 @@ def test_the_demo_names_pairs_of_colour_and_shape_that_it_never_saw(tmp_path):
     assert runs.read_json(run / "metrics.json")["metrics"]["exact"] >= 0.8
 
 
+@pytest.mark.slow
 def test_the_training_loss_falls_by_half_on_a_few_dozen_scenes(tmp_path):
     epochs = 20
     sizes = {**SIZES, "limit": 40, "units": 32, "embedding_units": 32, "self_critical_epochs": 0}

@@ -269,6 +269,7 @@ def test_a_killed_training_ends_as_an_unbroken_one(run, tmp_path):
     assert (again / name).read_text() == (run / name).read_text()
 
 
+@pytest.mark.slow
 def test_training_that_was_cut_off_within_an_epoch_ends_as_an_unbroken_one(
     run, tmp_path, monkeypatch
 ):
@@ -315,6 +316,7 @@ def test_it_learns_more_than_how_often_each_character_is(tmp_path):
     np.testing.assert_allclose(metrics["loss"], metrics["bits_per_char"] * np.log(2))
 
 
+@pytest.mark.slow
 def test_a_text_that_changed_is_no_longer_the_runs(tmp_path, capsys):
     text = tmp_path / "own.txt"
     flags = ["--dataset=file", "--data-dir", text, "--layers=1", "--min-count=1", *FLAGS[1:]]

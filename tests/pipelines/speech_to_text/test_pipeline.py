@@ -142,6 +142,7 @@ def test_predict_names_what_is_wrong(run, tmp_path, capsys):
 # Learning.
 
 
+@pytest.mark.slow
 def test_learns_to_read_tones(tmp_path_factory, capsys):
     """Other speakers' tones are read right, and words have their moments."""
     place = tmp_path_factory.mktemp("learnt")

@@ -61,6 +61,7 @@ def test_only_the_source_is_lower_cased():
 
 
 @pytest.mark.parametrize("shares", [(0.3, 0.2), (0.0, 0.0)])
+@pytest.mark.slow
 def test_shares_are_kept_and_draws_follow_from_the_seed(shares):
     pairs = [("Tom saw Ken.", "Tom sah Ken.")] * 2000
     found = varied(Variations(*shares, seed=5), *PAIRS, *pairs)[len(PAIRS) :]
