@@ -36,6 +36,7 @@ from pipelines.exporting import load_saved_model
 ROOT = Path(__file__).parents[1]
 RECORD = ROOT / "tests" / "shipped_answers.json"
 MODELS = (
+    "action_recognition_joints",
     "captioning",
     "charlm_shakespeare",
     "sentiment",
@@ -148,6 +149,9 @@ def answers(name: str) -> Iterator[tuple[str, object]]:
         yield from _of_all(signatures, text=REVIEWS)
         yield "predict", predict(task, *map(os.fsdecode, REVIEWS))
         yield "predict --words", predict(task, "--words", *map(os.fsdecode, REVIEWS[:2]))
+    elif task == "action":
+        drawn = np.random.default_rng(0).normal(size=(3, 50, 20, 3)).astype(np.float32)
+        yield from _of_all(signatures, joints=drawn, lengths=np.array([50, 7, 0], np.int32))
     elif task == "speech":
         wavs = recordings()
         for signature in ("serving_default", "align", "hypotheses"):

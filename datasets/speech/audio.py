@@ -45,7 +45,7 @@ def read_audio(file: Path | bytes) -> Audio:
         Unusable: the file cannot be decoded, or ends before its header says.
     """
     try:
-        _check_whole(file)
+        check_whole(file)
         with soundfile.SoundFile(io.BytesIO(file) if isinstance(file, bytes) else file) as sound:
             rate = sound.samplerate
             count = min(sound.frames, int(LONGEST * rate) + 1)
@@ -58,8 +58,11 @@ def read_audio(file: Path | bytes) -> Audio:
     return np.clip(waveform, -1.0, 1.0), rate
 
 
-def _check_whole(file: Path | bytes) -> None:
-    """Raises Unusable where a file ends before its header says: libsndfile reads it for whole."""
+def check_whole(file: Path | bytes) -> None:
+    """Raises Unusable where a file, or its contents, end before the header says.
+
+    libsndfile reads such a file for whole.
+    """
     if isinstance(file, bytes):
         start, size = file[:_START], len(file)
     else:

@@ -10,7 +10,7 @@ import soundfile
 import tensorflow as tf
 
 from datasets.files import read_small
-from datasets.speech.audio import ENDINGS
+from datasets.speech.audio import ENDINGS, check_whole
 from pipelines.audio import read_wav, wav_bytes
 
 LARGEST = 2**30  # bytes of a file
@@ -71,14 +71,15 @@ def as_wav(contents: bytes) -> bytes:
     """A file's content as the exported graph reads it: WAV as it is, other formats decoded.
 
     Raises:
-        ValueError: neither WAV nor a format that libsndfile reads.
+        ValueError: neither WAV nor a format that libsndfile reads, or cut off.
     """
     if int(read_wav(tf.constant(contents))[1]):
         return contents
+    check_whole(contents)
     try:  # of any length: `datasets.speech` reads utterances, and cuts what is longer
         samples, rate = soundfile.read(io.BytesIO(contents), dtype="float32", always_2d=True)
-    except soundfile.SoundFileError as error:
-        raise ValueError(f"not a recording that can be read ({error})") from error
+    except soundfile.LibsndfileError as error:
+        raise ValueError(f"not a recording that can be read: {error.error_string}") from error
     return wav_bytes(samples.mean(axis=1), rate).numpy()
 
 
