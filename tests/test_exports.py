@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1] / "saved_models"
 MODELS = sorted(path.parent for path in ROOT.glob("*/*/saved_model.pb"))
 # Requests to `serving_default` by task: a caption and a translation take longer than the others.
 MANY = {"sentiment": 10_000, "charlm": 10_000, "captioning": 500, "translation": 500}
-MANY |= {"speech_to_text": 2_000, "action_recognition": 2_000}
+MANY |= {"speech_to_text": 500, "action_recognition": 500}
 MEGABYTES = 40  # that a process may grow after its first requests: the allocator's own wavering
 
 # Run as a file, so that nothing of the project is on the path.
