@@ -20,6 +20,7 @@ from pipelines.action_recognition.flags import (
 )
 from pipelines.action_recognition.report import report_sections
 from pipelines.action_recognition.trainer import Trainer, logits
+from pipelines.classification import warn_at_bound
 from pipelines.contract import Export, Pipeline
 from pipelines.flags import arguments_of
 from pipelines.store import Store
@@ -139,13 +140,7 @@ def fit_temperature(flags: Train, model: ActionRecognizer, run: Path) -> float:
     answers = logits(model, clips, flags.frames, flags.shuffled)
     temperature = metrics.fit_temperature(answers, dev["labels"])
     print(f"Temperature, fitted on dev: {temperature:.3f}.", flush=True)
-    if not 1.01 * metrics.COLDEST < temperature < metrics.HOTTEST / 1.01:
-        print(
-            f"Warning: the temperature is at the bound of its search ({metrics.COLDEST:g} to "
-            f"{metrics.HOTTEST:g}), so probabilities are not calibrated: at {metrics.HOTTEST:g} "
-            "the answers on dev are no better than chance.",
-            flush=True,
-        )
+    warn_at_bound(temperature)
     return temperature
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
+from pipelines import classification
 from pipelines.action_recognition import metrics
 from pipelines.action_recognition.evaluation import Answers, Clip
 from pipelines.action_recognition.flags import Train
@@ -95,7 +96,7 @@ def belief_figure(labels: list[str], clip: Clip) -> Figure:
 
 def reliability_figure(answers: Answers) -> Figure:
     """Accuracy of the answers of like confidence, before and after the temperature."""
-    raw = metrics.with_temperature(answers.probabilities, 1 / answers.temperature)
+    raw = classification.with_temperature(answers.probabilities, 1 / answers.temperature)
     with matplotlib.rc_context(PLOT_STYLE):
         drawing = Figure(figsize=(4.5, 3.8), layout="constrained")
         panel = drawing.subplots()
@@ -103,9 +104,9 @@ def reliability_figure(answers: Answers) -> Figure:
             (raw, "before calibration", "#e07b39"),
             (answers.probabilities, "calibrated", "#3b7dd8"),
         ):
-            counts, confidence, right = metrics.reliability(shown, answers.truths)
+            counts, confidence, right = classification.reliability(shown, answers.truths)
             there = counts > 0
-            error = metrics.calibration_error(shown, answers.truths)
+            error = classification.calibration_error(shown, answers.truths)
             label = f"{name}, ECE {error:.3f}"
             panel.plot(confidence[there], right[there], "o-", color=colour, label=label)
         panel.plot((0, 1), (0, 1), "--", color="#8a8d91", linewidth=1)
@@ -139,6 +140,6 @@ def _dots(points: np.ndarray) -> np.ndarray:
 
 
 def _confusion(answers: Answers) -> Html:
-    counts = metrics.confusion(answers.probabilities, answers.truths)
+    counts = classification.confusion(answers.probabilities, answers.truths)
     rows = [[name, *map(int, row)] for name, row in zip(answers.labels, counts, strict=True)]
     return table(["truth \\ answer", *answers.labels], rows)

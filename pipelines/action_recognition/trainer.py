@@ -7,8 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from datasets.actions import sample_places
-from pipelines import training
-from pipelines.action_recognition import metrics
+from pipelines import classification, training
 from pipelines.action_recognition.augmentation import Augmentation
 from pipelines.action_recognition.data import inputs_of, watch
 from pipelines.action_recognition.flags import Train
@@ -87,11 +86,11 @@ class Trainer(training.Trainer):
         """Accuracy and loss (mean -log p of the label, nats) on dev."""
         clips = [self.dev.row("clip", record) for record in range(len(self.dev))]
         answers = logits(self.model, clips, self.flags.frames, self.flags.shuffled)
-        probabilities = metrics.softmax(answers)
+        probabilities = classification.softmax(answers)
         labels = self.dev.columns["label"].values
         return {
-            "accuracy": metrics.accuracy(probabilities, labels),
-            "loss": metrics.loss(probabilities, labels),
+            "accuracy": classification.accuracy(probabilities, labels),
+            "loss": classification.loss(probabilities, labels),
         }
 
 

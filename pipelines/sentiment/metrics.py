@@ -1,62 +1,26 @@
 """Metrics of probabilities `<float>[texts, classes]` against true labels `<int>[texts]`."""
 
 import functools
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
-BINS = 15  # of the calibration error
+from pipelines.classification import (
+    COLDEST,
+    HOTTEST,
+    accuracy,
+    calibration_error,
+    log_softmax,
+    loss,
+    macro_f1,
+    minimum,
+    platt_targets,
+    with_temperature,
+)
 
-
-def log_softmax(logits: np.ndarray) -> np.ndarray:
-    """log p from logits, along the last axis."""
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-
-
-def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Share of texts whose likeliest label is the true one."""
-    return float((probabilities.argmax(axis=-1) == labels).mean())
-
-
-def loss(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Mean -log p of the true label, nats."""
-    chosen = probabilities[np.arange(len(labels)), labels]
-    return float(-np.log(np.maximum(chosen, 1e-12)).mean())
-
-
-def confusion(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """`<int>[classes, classes]`: texts by true label (rows) and predicted label (columns)."""
-    classes = probabilities.shape[-1]
-    pairs = labels * classes + probabilities.argmax(axis=-1)
-    return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
-
-
-def macro_f1(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Mean over labels of F1 = 2 TP / (2 TP + FP + FN); a label that does not occur is left out."""
-    counts = confusion(probabilities, labels)
-    hits, sums = np.diag(counts), counts.sum(axis=0) + counts.sum(axis=1)
-    return float((2 * hits[sums > 0] / sums[sums > 0]).mean())
-
-
-def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS) -> np.ndarray:
-    """Confidence against accuracy: `<float>[3, bins]` of texts, mean confidence, accuracy.
-
-    Texts are put into `bins` equal ranges by the probability of their likeliest label.
-    """
-    confidence = probabilities.max(axis=-1)
-    right = probabilities.argmax(axis=-1) == labels
-    places = np.minimum((confidence * bins).astype(int), bins - 1)
-    counts = np.bincount(places, minlength=bins)
-    sums = [np.bincount(places, weights, minlength=bins) for weights in (confidence, right)]
-    return np.array([counts, *(total / np.maximum(counts, 1) for total in sums)])
-
-
-def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS) -> float:
-    """Expected calibration error Σ_b n_b/n |accuracy_b - confidence_b| (Guo et al. 2017, eq. 5)."""
-    counts, confidence, right = reliability(probabilities, labels, bins)
-    return float((counts * np.abs(right - confidence)).sum() / counts.sum())
+STEEPEST = 1.0  # exponent of the length, either way
+PULL = 1e-4  # nats that an exponent of 1 must earn: where all texts are as long, it is 0
+ROUNDS = 5  # of the search, in turn for temperature and exponent
 
 
 def roc(scores: np.ndarray, truths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -80,12 +44,6 @@ def auc(scores: np.ndarray, truths: np.ndarray) -> float:
     return float(np.trapezoid(true_positives, false_positives))
 
 
-COLDEST, HOTTEST = 1 / 20, 20.0  # temperatures that are looked for
-STEEPEST = 1.0  # exponent of the length, either way
-PULL = 1e-4  # nats that an exponent of 1 must earn: where all texts are as long, it is 0
-ROUNDS = 5  # of the search, in turn for temperature and exponent
-
-
 class Calibration(NamedTuple):
     """The temperature of a text of n words: T = scale · n^exponent."""
 
@@ -106,10 +64,8 @@ def fit_calibration(
     """T(n) of softmax(logits / T) with the least mean -log p of the true labels (Guo et al. 2017).
 
     A short sentence and a long review are not sure of themselves in the same way, so T depends on
-    the words n of a text: log T = c + b (log n - mean log n). The target is (m + 1)/(m + 2) for the
-    true label of m texts, not 1 (Platt 1999): where all answers are right, the most confident T
-    would be the best one otherwise. Golden-section searches find c and b, T from `COLDEST` to
-    `HOTTEST` at the mean.
+    the words n of a text: log T = c + b (log n - mean log n). Golden-section searches find c and b,
+    T from `COLDEST` to `HOTTEST` at the mean, against `platt_targets`.
 
     Args:
         logits: `<float>[texts, classes]`.
@@ -119,9 +75,7 @@ def fit_calibration(
     Returns:
         The calibration, and its temperature e^c of a text of the mean length.
     """
-    count, classes = logits.shape
-    targets = np.full(logits.shape, 1 / (count + 2) / (classes - 1))
-    targets[np.arange(count), labels] = (count + 1) / (count + 2)
+    targets = platt_targets(labels, logits.shape[1])
     log_lengths = np.log(np.maximum(lengths, 1.0))
     mean = log_lengths.mean()
 
@@ -131,24 +85,9 @@ def fit_calibration(
 
     c = b = 0.0
     for _ in range(ROUNDS):
-        c = _least(functools.partial(cost, b=b), np.log(COLDEST), np.log(HOTTEST))
-        b = _least(functools.partial(cost, c), -STEEPEST, STEEPEST)
+        c = minimum(functools.partial(cost, b=b), np.log(COLDEST), np.log(HOTTEST))
+        b = minimum(functools.partial(cost, c), -STEEPEST, STEEPEST)
     return Calibration(float(np.exp(c - b * mean)), float(b)), float(np.exp(c))
-
-
-def _least(cost: Callable[[float], float], low: float, high: float) -> float:
-    """Where a function with one minimum is least: a golden-section search."""
-    golden = (5**0.5 - 1) / 2
-    for _ in range(60):
-        left, right = high - golden * (high - low), low + golden * (high - low)
-        low, high = (low, right) if cost(left) <= cost(right) else (left, high)
-    return (low + high) / 2
-
-
-def with_temperature(probabilities: np.ndarray, temperatures: np.ndarray) -> np.ndarray:
-    """softmax(log p / T): the probabilities under a further temperature T of each text."""
-    log_probs = np.log(np.maximum(probabilities, 1e-30))
-    return np.exp(log_softmax(log_probs / temperatures[:, None]))
 
 
 def classification_metrics(

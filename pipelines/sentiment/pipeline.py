@@ -15,6 +15,7 @@ from datasets.files import read_lines
 from datasets.mixture import parts
 from datasets.sentiment import DATASETS, warn_overlap
 from pipelines import runs, training
+from pipelines.classification import warn_at_bound
 from pipelines.contract import Export, Numeric, Pipeline
 from pipelines.flags import arguments_of
 from pipelines.onnx_export import asset_text, assign_weights
@@ -159,13 +160,7 @@ def fit_calibration(model: SentimentClassifier, run: Path) -> metrics.Calibratio
         f"{temperature:.3f}.",
         flush=True,
     )
-    if not 1.01 * metrics.COLDEST < temperature < metrics.HOTTEST / 1.01:
-        print(
-            f"Warning: the temperature is at the bound of its search ({metrics.COLDEST:g} to "
-            f"{metrics.HOTTEST:g}), so probabilities are not calibrated: at {metrics.HOTTEST:g} "
-            "the answers on dev are no better than chance.",
-            flush=True,
-        )
+    warn_at_bound(temperature)
     return calibration
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from pipelines import classification
 from pipelines.contract import Evaluation
 from pipelines.report import Html, Section, escape, figure, table
 from pipelines.sentiment import metrics as measures
@@ -54,14 +55,14 @@ def diagrams_figure(answers: Answers, positive: int | None) -> Figure:
     probabilities, labels = answers.probabilities, answers.truths
     drawing = Figure(figsize=(9 if positive is not None else 4.5, 3.8), layout="constrained")
     panels = drawing.subplots(1, 1 if positive is None else 2, squeeze=False)[0]
-    raw = measures.with_temperature(probabilities, 1 / answers.temperatures)
+    raw = classification.with_temperature(probabilities, 1 / answers.temperatures)
     for shown, name, colour in (
         (raw, "before calibration", "#e07b39"),
         (probabilities, "calibrated", "#3b7dd8"),
     ):
-        counts, confidence, right = measures.reliability(shown, labels)
+        counts, confidence, right = classification.reliability(shown, labels)
         there = counts > 0
-        error = measures.calibration_error(shown, labels)
+        error = classification.calibration_error(shown, labels)
         panels[0].plot(
             confidence[there], right[there], "o-", color=colour, label=f"{name}, ECE {error:.3f}"
         )
@@ -111,6 +112,6 @@ def _words(words: Sequence[str], shares: np.ndarray) -> Iterable[str]:
 
 
 def _confusion(probabilities: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -> Html:
-    counts = measures.confusion(probabilities, truth)
+    counts = classification.confusion(probabilities, truth)
     rows = [[name, *map(int, row)] for name, row in zip(labels, counts, strict=True)]
     return table(["truth \\ answer", *labels], rows)

@@ -4,10 +4,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipelines import training
+from pipelines import classification, training
 from pipelines.epochs import Batches, dataset, draws
 from pipelines.schedules import WarmupCosine
-from pipelines.sentiment import metrics
 from pipelines.sentiment.data import PAD, UNKNOWN
 from pipelines.sentiment.flags import Train
 from pipelines.store import Store
@@ -72,11 +71,11 @@ class Trainer(training.Trainer):
 
     def validate(self) -> dict[str, float]:
         """Accuracy and loss (mean -log p of the label, nats) on dev."""
-        probabilities = np.exp(metrics.log_softmax(logits(self.model, self.dev)))
+        probabilities = classification.softmax(logits(self.model, self.dev))
         labels = self.dev.columns["label"].values
         return {
-            "accuracy": metrics.accuracy(probabilities, labels),
-            "loss": metrics.loss(probabilities, labels),
+            "accuracy": classification.accuracy(probabilities, labels),
+            "loss": classification.loss(probabilities, labels),
         }
 
 

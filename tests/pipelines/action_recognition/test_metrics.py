@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from pipelines import classification
 from pipelines.action_recognition import metrics
 
 P = np.array([[0.7, 0.2, 0.1], [0.4, 0.5, 0.1], [0.3, 0.3, 0.4], [0.1, 0.6, 0.3]])
@@ -10,24 +11,24 @@ LABELS = np.array([0, 0, 2, 2])
 
 
 def test_accuracy_and_those_among_the_likeliest():
-    assert metrics.accuracy(P, LABELS) == 0.75 - 0.25
+    assert classification.accuracy(P, LABELS) == 0.75 - 0.25
     assert [metrics.top(P, LABELS, count) for count in (1, 2, 3)] == [0.5, 1.0, 1.0]
     alike = np.full((2, 4), 0.25)
     assert metrics.top(alike, np.array([0, 3]), 3) == 0.0  # a guess is no answer
 
 
 def test_confusion_and_f1():
-    assert metrics.confusion(P, LABELS).tolist() == [[1, 1, 0], [0, 0, 0], [0, 1, 1]]
-    assert metrics.macro_f1(P, LABELS) == pytest.approx((2 / 3 + 0 + 2 / 3) / 3)
+    assert classification.confusion(P, LABELS).tolist() == [[1, 1, 0], [0, 0, 0], [0, 1, 1]]
+    assert classification.macro_f1(P, LABELS) == pytest.approx((2 / 3 + 0 + 2 / 3) / 3)
 
 
 def test_the_temperature_is_found_that_answers_were_made_with():
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(20_000, 4))
     draws = rng.random((len(logits), 1))
-    labels = (metrics.softmax(logits).cumsum(axis=1) < draws).sum(axis=1)
+    labels = (classification.softmax(logits).cumsum(axis=1) < draws).sum(axis=1)
     assert metrics.fit_temperature(3 * logits, labels) == pytest.approx(3.0, rel=0.05)
-    measured = metrics.classification_metrics(metrics.softmax(logits), labels, 3.0)
+    measured = metrics.classification_metrics(classification.softmax(logits), labels, 3.0)
     assert measured["ece"] < 0.02 < measured["ece_uncalibrated"]
 
 

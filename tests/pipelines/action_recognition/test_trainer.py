@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from pipelines.action_recognition import metrics
+from pipelines import classification
 from pipelines.action_recognition.flags import Train
 from pipelines.action_recognition.trainer import Trainer, logits
 from pipelines.store import Column, Store
@@ -76,10 +76,10 @@ def test_validation_is_of_the_clips_as_they_are():
         if len(clip) <= FRAMES:
             inputs = {"joints": clip[None], "lengths": np.array([len(clip)])}
             np.testing.assert_allclose(trainer.model(inputs)[0], answer, rtol=1e-4, atol=1e-5)
-    probabilities = metrics.softmax(answers)
+    probabilities = classification.softmax(answers)
     labels = trainer.dev.columns["label"].values
     assert trainer.validate() == {
-        "accuracy": metrics.accuracy(probabilities, labels),
-        "loss": metrics.loss(probabilities, labels),
+        "accuracy": classification.accuracy(probabilities, labels),
+        "loss": classification.loss(probabilities, labels),
     }
     assert trainer.monitor in trainer.validate()

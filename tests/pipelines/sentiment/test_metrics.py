@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from pipelines import classification
 from pipelines.sentiment import metrics
 
 
@@ -12,7 +13,7 @@ def answers():
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(300, 3)) * 2
     labels = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
-    return logits, np.exp(metrics.log_softmax(logits)), labels
+    return logits, np.exp(classification.log_softmax(logits)), labels
 
 
 def test_macro_f1_and_confusion_by_their_definitions(answers):
@@ -24,23 +25,23 @@ def test_macro_f1_and_confusion_by_their_definitions(answers):
         precision = hits / sum(said == label)
         recall = hits / sum(labels == label)
         f1.append(2 * precision * recall / (precision + recall))
-    assert metrics.macro_f1(probabilities, labels) == pytest.approx(np.mean(f1))
-    found = metrics.confusion(probabilities, labels)
+    assert classification.macro_f1(probabilities, labels) == pytest.approx(np.mean(f1))
+    found = classification.confusion(probabilities, labels)
     assert found[1, 2] == sum((labels == 1) & (said == 2))
     assert found.sum() == 300
-    assert metrics.accuracy(probabilities, labels) == pytest.approx(np.trace(found) / 300)
+    assert classification.accuracy(probabilities, labels) == pytest.approx(np.trace(found) / 300)
 
 
 def test_a_label_that_does_not_occur_does_not_count():
     probabilities = np.array([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1]])
-    assert metrics.macro_f1(probabilities, np.array([0, 1])) == 1.0
+    assert classification.macro_f1(probabilities, np.array([0, 1])) == 1.0
 
 
 def test_loss_is_the_mean_log_probability(answers):
     _, probabilities, labels = answers
     expected = -np.mean([np.log(row[label]) for row, label in zip(*answers[1:], strict=True)])
-    assert metrics.loss(probabilities, labels) == pytest.approx(expected)
-    assert np.isfinite(metrics.loss(np.array([[1.0, 0.0]]), np.array([1])))
+    assert classification.loss(probabilities, labels) == pytest.approx(expected)
+    assert np.isfinite(classification.loss(np.array([[1.0, 0.0]]), np.array([1])))
 
 
 def test_calibration_error_by_its_definition(answers):
@@ -52,9 +53,9 @@ def test_calibration_error_by_its_definition(answers):
         if inside.any():
             gap = (said[inside] == labels[inside]).mean() - confidence[inside].mean()
             expected += inside.mean() * abs(gap)
-    assert metrics.calibration_error(probabilities, labels) == pytest.approx(expected)
-    assert metrics.calibration_error(np.array([[1.0, 0.0]] * 4), np.zeros(4, int)) == 0.0
-    assert metrics.calibration_error(np.array([[1.0, 0.0]] * 4), np.ones(4, int)) == 1.0
+    assert classification.calibration_error(probabilities, labels) == pytest.approx(expected)
+    assert classification.calibration_error(np.array([[1.0, 0.0]] * 4), np.zeros(4, int)) == 0.0
+    assert classification.calibration_error(np.array([[1.0, 0.0]] * 4), np.ones(4, int)) == 1.0
 
 
 def test_auc_is_the_share_of_pairs_in_order():
@@ -78,7 +79,9 @@ def test_temperature_finds_the_scale_and_only_helps(answers, scale):
     assert found == pytest.approx(scale * unscaled, rel=1e-4)
 
     def cost(temperature):
-        return metrics.loss(np.exp(metrics.log_softmax(logits * scale / temperature)), labels)
+        return classification.loss(
+            np.exp(classification.log_softmax(logits * scale / temperature)), labels
+        )
 
     assert cost(found) <= min(cost(1.0), cost(found * 1.2), cost(found / 1.2))
 
@@ -87,7 +90,7 @@ def test_temperature_of_answers_that_are_all_right_is_not_endlessly_sure():
     labels = np.arange(98) % 2
     logits = np.where(np.eye(2)[labels] > 0, 3.0, 0.0)
     _, temperature = metrics.fit_calibration(logits, labels, np.ones(98))
-    found = np.exp(metrics.log_softmax(logits / temperature))
+    found = np.exp(classification.log_softmax(logits / temperature))
     np.testing.assert_allclose(found.max(axis=1), 99 / 100, rtol=1e-6)
 
 
@@ -108,8 +111,8 @@ def test_short_and_long_texts_have_temperatures_of_their_own():
 
     def error(temperatures, length):
         chosen = lengths == length
-        probabilities = np.exp(metrics.log_softmax(seen / temperatures[:, None]))
-        return metrics.calibration_error(probabilities[chosen], labels[chosen])
+        probabilities = np.exp(classification.log_softmax(seen / temperatures[:, None]))
+        return classification.calibration_error(probabilities[chosen], labels[chosen])
 
     for length in (5, 300):
         one = error(np.full(len(labels), middling), length)
@@ -123,9 +126,9 @@ def test_a_text_of_no_words_is_one_of_one_word():
 def test_temperatures_can_be_taken_back(answers):
     logits, probabilities, _ = answers
     temperatures = np.linspace(0.5, 2.5, len(logits))
-    calibrated = np.exp(metrics.log_softmax(logits / temperatures[:, None]))
+    calibrated = np.exp(classification.log_softmax(logits / temperatures[:, None]))
     np.testing.assert_allclose(
-        metrics.with_temperature(calibrated, 1 / temperatures), probabilities
+        classification.with_temperature(calibrated, 1 / temperatures), probabilities
     )
 
 
@@ -135,8 +138,8 @@ def test_metrics_by_source_are_those_of_its_texts(answers):
     found = metrics.metrics_by_source(probabilities, labels, sources)
     assert list(found) == ["accuracy_a", "ece_a", "accuracy_b", "ece_b"]
     chosen = probabilities[1::3], labels[1::3]
-    assert found["accuracy_a"] == metrics.accuracy(*chosen)
-    assert found["ece_a"] == metrics.calibration_error(*chosen)
+    assert found["accuracy_a"] == classification.accuracy(*chosen)
+    assert found["ece_a"] == classification.calibration_error(*chosen)
 
 
 def test_metrics_of_two_labels_have_an_auc(answers):

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from pipelines import training
-from pipelines.sentiment import metrics, pipeline
+from pipelines import classification, training
+from pipelines.sentiment import pipeline
 from pipelines.sentiment.data import PAD, UNKNOWN
 from pipelines.sentiment.flags import Train
 from pipelines.sentiment.trainer import Trainer, drop_words, logits
@@ -128,11 +128,11 @@ def test_logits_are_in_the_order_of_the_store():
 
 def test_validation_measures_dev():
     trainer = trainer_of()
-    probabilities = np.exp(metrics.log_softmax(logits(trainer.model, trainer.dev)))
+    probabilities = np.exp(classification.log_softmax(logits(trainer.model, trainer.dev)))
     labels = np.arange(20) % 3
     assert trainer.validate() == {
-        "accuracy": metrics.accuracy(probabilities, labels),
-        "loss": metrics.loss(probabilities, labels),
+        "accuracy": classification.accuracy(probabilities, labels),
+        "loss": classification.loss(probabilities, labels),
     }
     assert trainer.monitor in trainer.validate()
 
