@@ -1,9 +1,5 @@
 """The exported recogniser, loaded by a process that has TensorFlow alone, and the Keras model."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import NamedTuple
 
 import keras
@@ -16,6 +12,7 @@ from pipelines.action_recognition.data import inputs_of, watch
 from pipelines.action_recognition.signatures import Front, action_export
 from pipelines.exporting import WARMUP, write_saved_model
 from tests.pipelines.action_recognition.small import SIZE, clip_of, gif_of
+from tests.pipelines.fresh_process import client_answers
 from zoo.models.action_recognizer import ActionRecognizer
 
 FRAMES, JOINTS, TEMPERATURE = 6, 5, 1.7
@@ -118,7 +115,9 @@ def exported(request, tmp_path_factory) -> Exported:
         if variable.dtype == "float32":
             variable.assign(variable.numpy().astype(np.float16))
     clips, lengths = problem(joints)
-    return Exported(model, front, clips, lengths, client_answers(target, folder, clips, lengths))
+    arrays = {"files": np.array(BATCH, object), "clips": clips, "lengths": lengths}
+    answers = client_answers(CLIENT, target, folder, **arrays)
+    return Exported(model, front, clips, lengths, answers)
 
 
 def problem(joints: int) -> tuple[np.ndarray, np.ndarray]:
@@ -130,21 +129,6 @@ def problem(joints: int) -> tuple[np.ndarray, np.ndarray]:
     clips = rng.integers(0, 256, (4, 9, 20, 12, 3)).astype(np.uint8)
     clips[2] = clips[2, ..., :1]
     return clips, lengths
-
-
-def client_answers(target: Path, folder: Path, clips, lengths) -> dict[str, np.ndarray]:
-    files = np.array(BATCH, object)
-    np.savez(folder / "problem.npz", files=files, clips=clips, lengths=lengths)
-    run = subprocess.run(
-        [sys.executable, "-c", CLIENT, target, "problem.npz", "answers.npz"],
-        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert run.returncode == 0, run.stderr
-    return dict(np.load(folder / "answers.npz"))
 
 
 def numbers(exported: Exported, name: str) -> tuple[np.ndarray, ...]:

@@ -1,9 +1,6 @@
 """The exported captioner, loaded by a process that has TensorFlow alone, and the Keras model."""
 
 import io
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +15,7 @@ from pipelines.captioning.data import END, PAD, SPECIAL, START, UNKNOWN
 from pipelines.captioning.signatures import Signatures, caption_export
 from pipelines.exporting import WARMUP, write_saved_model
 from pipelines.images import decode_batch
+from tests.pipelines.fresh_process import client_answers
 from zoo.decoding import Decoded
 from zoo.encoders import build_encoder
 from zoo.models.captioner import Captioner
@@ -135,17 +133,7 @@ def exported(tmp_path_factory) -> Exported:
 def answers(exported, tmp_path_factory) -> dict[str, np.ndarray]:
     """What the other process was answered, by "signature/batch/output"."""
     folder = tmp_path_factory.mktemp("client")
-    np.savez(folder / "problem.npz", images=np.array(IMAGES, object))
-    run = subprocess.run(
-        [sys.executable, "-c", CLIENT, exported.folder, "problem.npz", "answers.npz"],
-        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert run.returncode == 0, run.stderr
-    return dict(np.load(folder / "answers.npz"))
+    return client_answers(CLIENT, exported.folder, folder, images=np.array(IMAGES, object))
 
 
 @pytest.fixture(scope="module")

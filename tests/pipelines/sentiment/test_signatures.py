@@ -1,8 +1,5 @@
 """The exported classifier, loaded by a process that has TensorFlow alone, and the Keras model."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +15,7 @@ from pipelines.sentiment.metrics import Calibration
 from pipelines.sentiment.pipeline import heat_line
 from pipelines.sentiment.signatures import positive_of, sentiment_export
 from pipelines.store import padded
+from tests.pipelines.fresh_process import client_answers
 from tests.pipelines.sentiment.small import records_of
 from zoo.models.sentiment import SentimentClassifier
 
@@ -102,17 +100,7 @@ def exported(tmp_path_factory) -> Exported:
 def answers(exported, tmp_path_factory) -> dict[str, np.ndarray]:
     """What the other process was answered, by "signature/batch/output"."""
     folder = tmp_path_factory.mktemp("client")
-    np.savez(folder / "problem.npz", texts=np.array(ENCODED, object))
-    run = subprocess.run(
-        [sys.executable, "-c", CLIENT, exported.folder, "problem.npz", "answers.npz"],
-        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert run.returncode == 0, run.stderr
-    return dict(np.load(folder / "answers.npz"))
+    return client_answers(CLIENT, exported.folder, folder, texts=np.array(ENCODED, object))
 
 
 @pytest.fixture(scope="module")

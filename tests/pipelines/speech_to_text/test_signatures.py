@@ -1,9 +1,5 @@
 """The exported recogniser, loaded by a process that has TensorFlow alone, and the Keras model."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import NamedTuple
 
 import keras
@@ -15,6 +11,7 @@ from pipelines import audio
 from pipelines.exporting import WARMUP, write_saved_model
 from pipelines.speech_to_text.data import Front, join, padded
 from pipelines.speech_to_text.signatures import speech_export
+from tests.pipelines.fresh_process import client_answers
 from tests.pipelines.speech_to_text.small import RATE, sound_of, wav_of
 from zoo.decoding.ctc import ctc_beam_search, ctc_greedy
 from zoo.models.recognizer import REDUCTION, Recognizer
@@ -104,7 +101,7 @@ def exported(request, tmp_path_factory) -> Exported:
     for variable in model.variables:
         if variable.dtype == "float32":
             variable.assign(variable.numpy().astype(np.float16))
-    return Exported(model, front, beams, client_answers(target, folder))
+    return Exported(model, front, beams, client_answers(CLIENT, target, folder, **problem()))
 
 
 def waveforms():
@@ -121,25 +118,10 @@ def streamed():
     return np.stack([np.resize(sound_of("abcab", 5), size), np.resize(sound_of("cbbac", 6), size)])
 
 
-def client_answers(target: Path, folder: Path) -> dict[str, np.ndarray]:
+def problem():
     batch, lengths = waveforms()
-    np.savez(
-        folder / "problem.npz",
-        files=np.array(BATCH, object),
-        waveform=batch,
-        lengths=lengths,
-        sound=streamed(),
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", CLIENT, target, "problem.npz", "answers.npz"],
-        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert run.returncode == 0, run.stderr
-    return dict(np.load(folder / "answers.npz"))
+    files = np.array(BATCH, object)
+    return {"files": files, "waveform": batch, "lengths": lengths, "sound": streamed()}
 
 
 def found_by_keras(exported: Exported, frames: np.ndarray):

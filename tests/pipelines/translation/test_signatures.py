@@ -1,8 +1,5 @@
 """The exported translator, loaded by a process that has TensorFlow alone, and the Keras model."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +20,7 @@ from pipelines.translation.subwords import (
     UNKNOWN,
     Subwords,
 )
+from tests.pipelines.fresh_process import client_answers
 from zoo.models.translator import Translator
 
 BEAMS = 3
@@ -118,17 +116,7 @@ def exported(tmp_path_factory) -> Exported:
 def answers(exported, tmp_path_factory) -> dict[str, np.ndarray]:
     """What the other process was answered, by "signature/batch/output"."""
     folder = tmp_path_factory.mktemp("client")
-    np.savez(folder / "problem.npz", texts=np.array(RAW, object))
-    run = subprocess.run(
-        [sys.executable, "-c", CLIENT, exported.folder, "problem.npz", "answers.npz"],
-        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert run.returncode == 0, run.stderr
-    return dict(np.load(folder / "answers.npz"))
+    return client_answers(CLIENT, exported.folder, folder, texts=np.array(RAW, object))
 
 
 def source_tokens(text):
