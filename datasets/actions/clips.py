@@ -1,16 +1,13 @@
 """Clips: what a source lists of a split, how frames are sampled and scaled, which can be used."""
 
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from hashlib import sha256
-from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from datasets.faults import Faults
+from datasets.inspection import Unusable, share_of, usable
 
 LONGEST = 60.0  # seconds; a longer clip does not show one action
 MOST_FRAMES = 15_000  # 60 s at 250 frames a second; a file with wrong time stamps has no more
@@ -24,16 +21,6 @@ ONE_FRAME = "clip of one frame"
 TOO_LARGE = "clip of frames that are too large"
 BLANK = "clip that is all zeros"
 NOT_FINITE = "clip with values that are no numbers"
-
-_CHUNK = 256  # clips that threads inspect at a time
-
-
-class Unusable(ValueError):
-    """A clip that is left out; `kind` is the fault, without the clip's name."""
-
-    def __init__(self, kind: str, detail: str = "") -> None:
-        super().__init__(f"{kind}{f' ({detail})' if detail else ''}")
-        self.kind = kind
 
 
 class Extent(NamedTuple):
@@ -67,29 +54,8 @@ class Survey(NamedTuple):
 
 def survey(clips: Sequence[Clip], faults: Faults, limit: int | None) -> Survey:
     """Decodes each clip once, until `limit` of them can be used; the others go to `faults`."""
-    usable: list[Clip] = []
-    extents: list[Extent] = []
-    waiting = iter(clips)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        while limit is None or len(usable) < limit:
-            wanted = _CHUNK if limit is None else min(_CHUNK, limit - len(usable))
-            if not (chunk := list(islice(waiting, wanted))):
-                break
-            for clip, result in zip(chunk, pool.map(_inspect, chunk), strict=True):
-                if isinstance(result, str):
-                    faults.add(result, clip.id)
-                else:
-                    usable.append(clip)
-                    extents.append(result)
-    return Survey(tuple(usable), tuple(extents), faults)
-
-
-def _inspect(clip: Clip) -> str | Extent:
-    """The kind of fault, or the extent."""
-    try:
-        return checked(clip.inspect())
-    except Unusable as error:
-        return error.kind
+    found = list(usable(clips, lambda clip: checked(clip.inspect()), faults, limit))
+    return Survey(tuple(clip for clip, _ in found), tuple(extent for _, extent in found), faults)
 
 
 def checked(extent: Extent) -> Extent:
@@ -159,12 +125,6 @@ def fit(image: np.ndarray, size: int) -> np.ndarray:
     top, left = ((size - side) // 2 for side in new)
     square[top : top + new[0], left : left + new[1]] = image
     return square
-
-
-def share_of(key: str) -> float:
-    """A number of [0, 1) that depends on `key` alone and is the same on every machine."""
-    digest = sha256(key.encode("utf-8", "surrogateescape")).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64
 
 
 def held_out(group: str) -> bool:

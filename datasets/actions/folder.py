@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from datasets.actions import pictures, split_files, video
-from datasets.actions.clips import Clip, held_out, share_of
+from datasets.actions.clips import Clip, held_out
 from datasets.faults import Faults
 from datasets.files import SPLIT_NAMES, check_place
+from datasets.inspection import share_of
 
 VIEWS = ("video",)
 

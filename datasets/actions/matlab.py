@@ -8,7 +8,8 @@ import numpy as np
 from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
-from datasets.actions.clips import BLANK, EMPTY, NOT_FINITE, UNDECODABLE, Unusable
+from datasets.actions.clips import BLANK, EMPTY, NOT_FINITE, UNDECODABLE
+from datasets.inspection import Unusable
 
 # scipy raises nearly any of these on a file that is cut off or of another kind
 _DAMAGE = (

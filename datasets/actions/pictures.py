@@ -16,12 +16,12 @@ from datasets.actions.clips import (
     TOO_LARGE,
     UNDECODABLE,
     Extent,
-    Unusable,
     fit,
     sample_places,
 )
 from datasets.files import read_small
 from datasets.images import MAX_PIXELS
+from datasets.inspection import Unusable
 
 GIF = ".gif"
 FRAMES = tuple(ending for ending in image_files.ENDINGS if ending != GIF)

@@ -21,11 +21,11 @@ from datasets.actions.clips import (
     TOO_LARGE,
     UNDECODABLE,
     Extent,
-    Unusable,
     fit,
     sample_places,
 )
 from datasets.images import MAX_PIXELS
+from datasets.inspection import Unusable
 
 ENDINGS = (".mp4", ".avi", ".mov", ".mkv", ".webm")
 

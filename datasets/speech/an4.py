@@ -13,8 +13,9 @@ from pathlib import Path
 
 from datasets.faults import Faults
 from datasets.files import check_place, read_lines
+from datasets.inspection import share_of
 from datasets.speech.audio import ENDINGS
-from datasets.speech.utterances import NO_FILE, NO_LINE, Utterance, recording, share_of
+from datasets.speech.utterances import NO_FILE, NO_LINE, Utterance, recording
 
 HELD_OUT = 8  # speakers of dev, and of test where the published test is not there
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from datasets.inspection import Unusable
+
 ENDINGS = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".sph", ".aiff", ".aif", ".au")
 LONGEST = 60.0  # seconds; a longer recording is no utterance
 QUIET = 0.001  # of full scale (-60 dB): a recording whose largest sample is below is silence
@@ -22,14 +24,6 @@ NOT_FINITE = "recording with samples that are no numbers"
 _START = 1024  # bytes of a header that are read; as many may be missing without a word
 
 Audio = tuple[np.ndarray, int]  # waveform <float32>[samples] in [-1, 1], rate in Hz
-
-
-class Unusable(ValueError):
-    """A recording that is left out; `kind` is the fault, without the recording's name."""
-
-    def __init__(self, kind: str, detail: str = "") -> None:
-        super().__init__(f"{kind}{f' ({detail})' if detail else ''}")
-        self.kind = kind
 
 
 def read_audio(file: Path | bytes) -> Audio:

@@ -1,19 +1,16 @@
 """Utterances: what a source lists of a split, which of them can be used, and what is told of it."""
 
 import functools
-import os
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from hashlib import sha256
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from datasets.faults import Faults
 from datasets.files import broken_letters
-from datasets.speech.audio import Audio, Unusable, check_audio, clipped_share, read_audio
+from datasets.inspection import Unusable, share_of, usable
+from datasets.speech.audio import Audio, check_audio, clipped_share, read_audio
 
 CLIPPED = 0.001  # share of samples at full scale from which a recording counts as clipped
 
@@ -23,8 +20,6 @@ NO_LINE = "audio file without a transcript"
 NO_FILE = "transcript without an audio file"
 REPEATED = "further transcript of a recording"
 NOT_UTF8 = "line that is not UTF-8"
-
-_CHUNK = 256  # utterances that threads check at a time
 
 
 class Utterance(NamedTuple):
@@ -48,32 +43,28 @@ class Survey(NamedTuple):
 
 def survey(utterances: Sequence[Utterance], faults: Faults, limit: int | None) -> Survey:
     """Decodes each utterance once, until `limit` of them can be used; the others go to `faults`."""
-    usable, lengths, rates, clipped = [], [], [], []
-    waiting = iter(utterances)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        while (limit is None or len(usable) < limit) and (chunk := list(islice(waiting, _CHUNK))):
-            for utterance, result in zip(chunk, pool.map(_check, chunk), strict=True):
-                if isinstance(result, str):
-                    faults.add(result, utterance.id)
-                elif limit is None or len(usable) < limit:
-                    usable.append(utterance)
-                    lengths.append(result[0])
-                    rates.append(result[1])
-                    clipped += [utterance.id] * (result[2] >= CLIPPED)
-    return Survey(tuple(usable), faults, tuple(lengths), tuple(rates), tuple(clipped))
+    found = list(usable(utterances, _check, faults, limit))
+    return Survey(
+        tuple(utterance for utterance, _ in found),
+        faults,
+        tuple(seconds for _, (seconds, _, _) in found),
+        tuple(rate for _, (_, rate, _) in found),
+        tuple(utterance.id for utterance, (*_, share) in found if share >= CLIPPED),
+    )
 
 
-def _check(utterance: Utterance) -> str | tuple[float, int, float]:
-    """The kind of fault, or (seconds, rate, share of samples at full scale)."""
+def _check(utterance: Utterance) -> tuple[float, int, float]:
+    """Seconds, rate and the share of samples at full scale.
+
+    Raises:
+        Unusable: the utterance is left out.
+    """
     if broken_letters(utterance.text):
-        return NOT_UTF8
+        raise Unusable(NOT_UTF8)
     if not utterance.text:
-        return NO_TEXT
-    try:
-        waveform, rate = utterance.audio()
-        check_audio(waveform, rate)
-    except Unusable as error:
-        return error.kind
+        raise Unusable(NO_TEXT)
+    waveform, rate = utterance.audio()
+    check_audio(waveform, rate)
     return len(waveform) / rate, rate, clipped_share(waveform)
 
 
@@ -85,12 +76,6 @@ def recording(path: Path, name: str, text: str, speaker: str = "") -> Utterance:
 def tidy(text: str) -> str:
     """Unicode NFC, stripped, each run of white space one space."""
     return re.sub(r"\s+", " ", unicodedata.normalize("NFC", text)).strip()
-
-
-def share_of(key: str) -> float:
-    """A number of [0, 1) that depends on `key` alone and is the same on every machine."""
-    digest = sha256(key.encode("utf-8", "surrogateescape")).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64
 
 
 def split_of(key: str) -> str:

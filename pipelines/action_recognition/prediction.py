@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from datasets.actions import sample_places
-from datasets.actions.clips import ENDLESS, UNDECODABLE, Extent, Unusable, checked
+from datasets.actions.clips import ENDLESS, UNDECODABLE, Extent, checked
 from datasets.actions.pictures import (
     FRAMES,
     GIF,
@@ -22,6 +22,7 @@ from datasets.actions.pictures import (
     read_gif,
 )
 from datasets.actions.video import ENDINGS, inspect, sampled
+from datasets.inspection import Unusable
 from pipelines.action_recognition.data import inputs_of
 from pipelines.action_recognition.evaluation import about_model
 from pipelines.action_recognition.flags import Predict

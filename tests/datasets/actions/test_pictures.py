@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from datasets.actions import clips, pictures
-from datasets.actions.clips import Unusable, checked
+from datasets.actions.clips import checked
+from datasets.inspection import Unusable
 from tests.datasets.actions.media import greys, write_frames, write_gif
 
 

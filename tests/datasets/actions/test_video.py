@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from datasets.actions import clips, video
-from datasets.actions.clips import Extent, Unusable, checked, sample_places
+from datasets.actions.clips import Extent, checked, sample_places
+from datasets.inspection import Unusable
 from tests.datasets.actions.media import CODECS, greys, write_video
 
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from datasets.inspection import Unusable
 from datasets.speech import audio
-from datasets.speech.audio import Unusable, check_audio, clipped_share, read_audio
+from datasets.speech.audio import check_audio, clipped_share, read_audio
 from tests.datasets.speech.sounds import tone, write
 
 
