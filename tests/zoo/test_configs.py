@@ -17,6 +17,7 @@ from zoo.layers.attention_decoder import AttentionDecoder
 from zoo.layers.constant_feature import ConstantFeature, GateOffsets
 from zoo.layers.mean_subtraction import MeanSubtraction
 from zoo.layers.one_hot_rnn import OneHotRNN
+from zoo.layers.recurrent_stack import RecurrentStack
 from zoo.layers.reparametrised_rnn import ReparametrisedRNN
 from zoo.layers.sentence_encoder import SentenceEncoder
 from zoo.layers.word_encoder import WordEncoder
@@ -74,6 +75,7 @@ CASES = {
     MeanSubtraction: Case(lambda: MeanSubtraction(True)),
     OneHotRNN: Case(lambda: OneHotRNN(9, 5, "simple_rnn", False, False, 0.5), (TOKENS,)),
     ReparametrisedRNN: Case(lambda: ReparametrisedRNN(LSTMCell(4), 0.1, 2.0, 0.3), (X, H)),
+    RecurrentStack: Case(lambda: RecurrentStack(5, 2, False, "simple_rnn", False, False, 0.1)),
     SentenceEncoder: Case(lambda: SentenceEncoder(5, 2, "simple_rnn", 0.1)),
     WordEncoder: Case(lambda: WordEncoder(9, **READS), (TOKENS,)),
     ActionRecognizer: Case(

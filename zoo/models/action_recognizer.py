@@ -3,9 +3,9 @@
 import keras
 from keras import ops
 
-from zoo.checks import check_choice, check_integers, check_rates
+from zoo.checks import check_choice, check_integers
 from zoo.layers.constant_feature import ConstantFeature
-from zoo.layers.lecture_layer import CELLS, STATES, lecture_layer
+from zoo.layers.recurrent_stack import RecurrentStack
 from zoo.model import Model
 
 POOLINGS = ("mean", "last")
@@ -83,12 +83,10 @@ class ActionRecognizer(Model):
         check_integers(2, classes=classes)
         check_integers(0, joints=joints)
         check_integers(16, size=size)
-        check_integers(filters=filters, units=units, layers=layers)
-        check_rates(dropout=dropout)
+        check_integers(filters=filters, units=units)
         check_choice("pooling", pooling, POOLINGS)
-        check_choice("cell", cell, CELLS)
         self.classes, self.joints, self.size, self.units = classes, joints, size, units
-        self.bidirectional, self.pooling, self.cell = bidirectional, pooling, cell
+        self.bidirectional, self.pooling = bidirectional, pooling
         self.place = (joints, 3) if joints else (size, size, 3)  # shape of a frame
         norm = keras.layers.LayerNormalization
         stages = () if joints else tuple(filters * factor for factor in STAGES)
@@ -113,23 +111,18 @@ class ActionRecognizer(Model):
         self.projection_norm = norm(name="projection_norm")
         self.constant = ConstantFeature() if constant_feature else keras.layers.Identity()
         self.extra = int(constant_feature)
-        start = {"constant_feature": constant_feature, "gate_offsets": gate_offsets}
-        start |= {"return_state": True}
-        self.forwards = [
-            lecture_layer(cell, units, f"forwards_{i}", **start) for i in range(layers)
-        ]
-        self.backwards = [
-            lecture_layer(cell, units, f"backwards_{i}", go_backwards=True, **start)
-            for i in range(layers if bidirectional else 0)
-        ]
-        self.norms = [norm(name=f"norm_{i}") for i in range(layers)]
+        self.stack = RecurrentStack(
+            units,
+            layers,
+            bidirectional,
+            cell,
+            constant_feature,
+            gate_offsets,
+            dropout,
+            name="stack",
+        )
         self.drop = keras.layers.Dropout(dropout, (None, 1, None), name="dropout")
         self.readout = keras.layers.Dense(classes, use_bias=False, name="readout")
-
-    @property
-    def width(self) -> int:
-        """Features of the recurrent layers' outputs, both directions side by side."""
-        return self.units * (2 if self.bidirectional else 1)
 
     def build(self, inputs_shape=None):
         side, channels = self.size, 6
@@ -141,14 +134,8 @@ class ActionRecognizer(Model):
             norm.build((None, side, side, channels))
         self.projection.build((None, None, self.joints * 6 or side * side * channels))
         self.projection_norm.build((None, None, self.units))
-        width = self.units
-        for index, norm in enumerate(self.norms):
-            for stack in (self.forwards, self.backwards):
-                if stack:
-                    stack[index].build((None, None, width + self.extra))
-            width = self.width
-            norm.build((None, None, width))
-        self.readout.build((None, width + self.extra))
+        self.stack.build((None, None, self.units))
+        self.readout.build((None, self.stack.width + self.extra))
         self.built = True
 
     def call(self, inputs, training=False):
@@ -225,14 +212,7 @@ class ActionRecognizer(Model):
         """logits `<float32>[batch, classes]` of the first `lengths` steps of x."""
         places = ops.arange(ops.shape(x)[1], dtype="int32")
         mask = places < lengths[:, None]
-        backwards = self.backwards or [None] * len(self.forwards)
-        for forwards, back, norm in zip(self.forwards, backwards, self.norms, strict=True):
-            x = self.constant(self.drop(x, training=training))
-            h, *_ = forwards(x, training=training)
-            if back is not None:
-                other, *_ = back(x, mask=mask, training=training)
-                h = ops.concatenate([h, ops.flip(other, axis=1)], axis=-1)
-            x = norm(h)
+        x = self.stack(x, mask=mask, training=training)
         p = self.drop(self._pooled(x, mask, lengths)[:, None], training=training)[:, 0]
         return ops.cast(self.readout(self.constant(p)), "float32")
 
@@ -251,8 +231,7 @@ class ActionRecognizer(Model):
     def state_sizes(self) -> list[tuple[int, ...]]:
         """The shapes of the states of `stream`, without the batch."""
         anchor = [(3,), (1,)] if self.joints else []
-        recurrent = [(self.units,)] * (STATES[self.cell] * len(self.forwards))
-        return [(1,), self.place, *anchor, (self.units,), (1,), *recurrent]
+        return [(1,), self.place, *anchor, (self.units,), (1,), *self.stack.state_sizes]
 
     def start(self, batch) -> list:
         """The states before the first frame: zeros."""
@@ -275,12 +254,7 @@ class ActionRecognizer(Model):
 
     def _stream(self, x, states):
         sums, count, *states = states
-        after = []
-        for layer, norm in zip(self.forwards, self.norms, strict=True):
-            own = [states.pop(0) for _ in range(STATES[self.cell])]
-            x, *own = layer(self.constant(x), initial_state=own)
-            after += own
-            x = norm(x)
+        x, after = self.stack.stream(x, states)
         counts = count[:, None] + ops.arange(1, ops.shape(x)[1] + 1, dtype="float32")[None, :, None]
         sums = sums[:, None] + ops.cumsum(ops.cast(x, "float32"), axis=1)
         p = sums / counts if self.pooling == "mean" else x

@@ -3,10 +3,10 @@
 import keras
 from keras import ops
 
-from zoo.checks import check_choice, check_integers, check_rates
+from zoo.checks import check_integers
 from zoo.layers.constant_feature import ConstantFeature
-from zoo.layers.lecture_layer import CELLS, STATES, lecture_layer
 from zoo.layers.mean_subtraction import MeanSubtraction
+from zoo.layers.recurrent_stack import RecurrentStack
 from zoo.model import Model
 
 KERNEL, STRIDE = 5, 2  # frames of a convolution, and between two of its outputs
@@ -74,11 +74,9 @@ class Recognizer(Model):
     ):
         super().__init__(**kwargs)
         check_integers(2, classes=classes)
-        check_integers(mels=mels, filters=filters, units=units, layers=layers)
-        check_rates(dropout=dropout)
-        check_choice("cell", cell, CELLS)
-        self.classes, self.mels, self.filters, self.units = classes, mels, filters, units
-        self.bidirectional, self.cell = bidirectional, cell
+        check_integers(mels=mels, filters=filters)
+        self.classes, self.mels, self.filters = classes, mels, filters
+        self.bidirectional = bidirectional
         self.centre = MeanSubtraction(running=not bidirectional, name="centre")
         self.convolutions = [
             keras.layers.Conv1D(filters, KERNEL, STRIDE, use_bias=False, name=f"convolution_{i}")
@@ -88,16 +86,16 @@ class Recognizer(Model):
         self.convolution_norms = [norm(name=f"convolution_norm_{i}") for i in range(CONVOLUTIONS)]
         self.constant = ConstantFeature() if constant_feature else keras.layers.Identity()
         self.extra = int(constant_feature)
-        start = {"constant_feature": constant_feature, "gate_offsets": gate_offsets}
-        start |= {"return_state": True}
-        self.forwards = [
-            lecture_layer(cell, units, f"forwards_{i}", **start) for i in range(layers)
-        ]
-        self.backwards = [
-            lecture_layer(cell, units, f"backwards_{i}", go_backwards=True, **start)
-            for i in range(layers if bidirectional else 0)
-        ]
-        self.norms = [norm(name=f"norm_{i}") for i in range(layers)]
+        self.stack = RecurrentStack(
+            units,
+            layers,
+            bidirectional,
+            cell,
+            constant_feature,
+            gate_offsets,
+            dropout,
+            name="stack",
+        )
         self.drop = keras.layers.Dropout(dropout, (None, 1, None), name="dropout")
         self.readout = keras.layers.Dense(classes, use_bias=False, name="readout")
 
@@ -108,13 +106,8 @@ class Recognizer(Model):
             convolution.build((None, None, width))
             width = self.filters
             norm.build((None, None, width))
-        for index, norm in enumerate(self.norms):
-            for stack in (self.forwards, self.backwards):
-                if stack:
-                    stack[index].build((None, None, width + self.extra))
-            width = self.units * (2 if self.bidirectional else 1)
-            norm.build((None, None, width))
-        self.readout.build((None, None, width + self.extra))
+        self.stack.build((None, None, width))
+        self.readout.build((None, None, self.stack.width + self.extra))
         self.built = True
 
     def call(self, inputs, training=False):
@@ -131,14 +124,7 @@ class Recognizer(Model):
             x = ops.pad(x, ((0, 0), (before, KERNEL - STRIDE - before), (0, 0)))
             x = ops.relu(norm(convolution(x)))
             lengths = lengths // STRIDE
-        mask = _mask(x, lengths)
-        for forwards, backwards, norm in zip(
-            self.forwards, self.backwards, self.norms, strict=True
-        ):
-            x = self.constant(self.drop(x, training=training))
-            there, *_ = forwards(x, training=training)
-            back, *_ = backwards(x, mask=mask, training=training)
-            x = norm(ops.concatenate([there, ops.flip(back, axis=1)], axis=-1))
+        x = self.stack(x, mask=_mask(x, lengths), training=training)
         return self._logits(x, training)
 
     def _logits(self, x, training):
@@ -151,8 +137,8 @@ class Recognizer(Model):
         """The shapes of the states of `stream`, without the batch."""
         history = KERNEL - STRIDE
         widths = [self.mels] + [self.filters] * (CONVOLUTIONS - 1)
-        recurrent = [(self.units,)] * (STATES[self.cell] * len(self.forwards))
-        return [(self.mels,), (1,), *((history, width) for width in widths), *recurrent]
+        histories = [(history, width) for width in widths]
+        return [(self.mels,), (1,), *histories, *self.stack.state_sizes]
 
     def start(self, batch) -> list:
         """The states before the first frame: zeros."""
@@ -175,13 +161,8 @@ class Recognizer(Model):
             x = ops.concatenate([ops.cast(states.pop(0), x.dtype), x], axis=1)
             after.append(x[:, STRIDE - KERNEL :])
             x = ops.relu(norm(convolution(x)))
-        for layer, norm in zip(self.forwards, self.norms, strict=True):
-            own = [states.pop(0) for _ in range(STATES[self.cell])]
-            x = self.constant(self.drop(x, training=training))
-            x, *own = layer(x, initial_state=own, training=training)
-            after += own
-            x = norm(x)
-        return self._logits(x, training), after
+        x, states = self.stack.stream(x, states, training)
+        return self._logits(x, training), [*after, *states]
 
     # Training.
 
