@@ -26,7 +26,8 @@ class Augmentation(NamedTuple):
         """Another clip of the same action, of at most `frames` frames.
 
         Args:
-            clip: `<uint8>[time, size, size, 3]`, or `<float32>[time, joints, 3]`.
+            clip: `<uint8>[time, size, size, 3]`, `<float32>[time, joints, 3]`, or features
+                `<float16>[time, features]`, which are played otherwise and nothing else.
             rng: of the record and the epoch.
         """
         if not len(clip):
@@ -34,6 +35,8 @@ class Augmentation(NamedTuple):
         clip = clip[warped(len(clip), self.frames, self.warp, rng)]
         if self.shuffled:
             clip = rng.permutation(clip)
+        if clip.ndim == 2:
+            return clip
         if clip.ndim == 4:
             return lit(moved(clip, self.shift, rng), self.brightness, rng)
         clip = turned(clip, self.rotation, self.stretch, rng)

@@ -133,6 +133,8 @@ def _model(flags: Train) -> str:
     both = ", forwards and backwards" if flags.bidirectional else ""
     pooled = {"mean": "the mean over time", "last": "the last states"}[flags.pooling]
     reader = "Three convolutions over each frame and its difference to the one before"
+    if flags.encoder:
+        reader = f"{flags.encoder}, frozen, over each frame; its features and their steps"
     if view_of(flags) == "joints":
         reader = "The joints and their steps"
     order = " The frames' order is lost on purpose." if flags.shuffled else ""

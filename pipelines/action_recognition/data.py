@@ -3,14 +3,17 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from datasets import actions
 from pipelines.action_recognition.flags import Train, view_of
+from pipelines.action_recognition.frame_encoder import encode, encoder_of
 from pipelines.cache import digest_of, with_progress
 from pipelines.inspection import lengths_of
 from pipelines.store import Store, cached_store
+from zoo.encoders import weights_digest
 
 BATCH = 32  # clips that are written at a time
 GREY = 0.06  # of the light of a grey clip: what its channels differ by, at most
@@ -142,6 +145,8 @@ def records(flags: Any, split: str, frames: int, size: int) -> tf.data.Dataset:
 def encode_split(flags: Train, split: str) -> Store:
     """A split as columns `clip` (rows of frames or poses), `label`, `seconds` and `grey`.
 
+    With `--encoder`, `clip` has the features of the frames, `<float16>[frames, features]`.
+
     Raises:
         ValueError: the data cannot be used, or nothing is left.
     """
@@ -156,10 +161,13 @@ def encode_split(flags: Train, split: str) -> Store:
     }
     if view_of(flags) != "joints":
         key |= {"frames": flags.frames, "size": flags.size}
-    return cached_store(flags.cache_dir, key, _encoded(flags, split))
+    encoder = encoder_of(flags)
+    if encoder:
+        key |= {"encoder": flags.encoder, "weights": weights_digest(encoder)}
+    return cached_store(flags.cache_dir, key, _encoded(flags, split, encoder))
 
 
-def _encoded(flags: Train, split: str) -> Iterator[dict[str, Any]]:
+def _encoded(flags: Train, split: str, encoder: keras.Model | None) -> Iterator[dict[str, Any]]:
     joints = view_of(flags) == "joints"
     numbers = {name: number for number, name in enumerate(read_labels(flags))}
 
@@ -172,7 +180,8 @@ def _encoded(flags: Train, split: str) -> Iterator[dict[str, Any]]:
     found = records(flags, split, flags.frames, flags.size).map(transform).prefetch(8)
     rows: list[dict[str, Any]] = []
     for row in with_progress(found.as_numpy_iterator(), lambda row: 1, "clips read"):
-        rows.append({**row, "label": numbers[spelt(row["label"])]})
+        clip = encode(encoder, row["clip"]) if encoder else row["clip"]
+        rows.append({**row, "clip": clip, "label": numbers[spelt(row["label"])]})
         if len(rows) == BATCH:
             yield _columns(rows)
             rows = []
@@ -209,7 +218,7 @@ def padded(rows: Sequence[np.ndarray], frames: int, shape: Sequence[int]) -> np.
 
 
 def inputs_of(rows: Sequence[np.ndarray], frames: int, shape: Sequence[int]) -> dict[str, Any]:
-    """What the model is called with: clips under `frames` or `joints`, and `lengths`."""
+    """What the model is called with: clips, under the name of their kind, and `lengths`."""
     lengths = np.array([len(row) for row in rows], np.int32)
-    name = "frames" if len(shape) == 3 else "joints"
+    name = {3: "frames", 2: "joints", 1: "features"}[len(shape)]
     return {name: padded(rows, frames, shape), "lengths": lengths}

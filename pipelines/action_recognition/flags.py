@@ -38,8 +38,11 @@ class Train(TrainFlags):
     """Frames that are taken of a clip, evenly over it, here and in the exported graph."""
     size: Size = 64  # pixels
     """Side of the square that a frame is fitted into, here and in the exported graph."""
+    encoder: str | None = None
+    """A frozen encoder of frames, its features cached: efficientnet_lite0|1|2, or a network of
+    keras.applications by class name. Default: three convolutions that are trained."""
     filters: Positive = 16
-    """Filters of the first of three convolutions over a frame."""
+    """Filters of the first of three convolutions over a frame, without `--encoder`."""
     units: Positive = 96
     """Size of the recurrent states of each direction."""
     layers: Positive = 1
@@ -59,9 +62,11 @@ class Train(TrainFlags):
     warp: Stretch = 0.2
     """Training: how unevenly a clip is played, and how much of its ends is cut, at most."""
     shift: Stretch = 0.1
-    """Training: how far frames are moved and zoomed, at most, as a share of their side."""
+    """Training: how far frames are moved and zoomed, at most, as a share of their side; without
+    `--encoder`."""
     brightness: Stretch = 0.2
-    """Training: how much brighter or darker frames get, at most, as a share."""
+    """Training: how much brighter or darker frames get, at most, as a share; without
+    `--encoder`."""
     rotation: Annotated[float, Bound(lambda value: 0 <= value <= 180, "from 0 to 180")] = 30.0
     """Training: degrees that a body is turned about the vertical axis, at most."""
     stretch: Stretch = 0.1

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from datasets.actions import DATASETS, sample_places
@@ -18,12 +19,14 @@ from pipelines.action_recognition.flags import (
     folder_of,
     view_of,
 )
+from pipelines.action_recognition.frame_encoder import encoder_of
 from pipelines.action_recognition.report import report_sections
 from pipelines.action_recognition.trainer import Trainer, logits
 from pipelines.classification import warn_at_bound
 from pipelines.contract import Export, Pipeline
 from pipelines.flags import arguments_of
 from pipelines.store import Store
+from zoo.encoders import weights_digest
 from zoo.models.action_recognizer import ActionRecognizer
 
 KEPT = 256  # clips of dev that the temperature is fitted on, at most
@@ -31,19 +34,27 @@ KEPT = 256  # clips of dev that the temperature is fitted on, at most
 # Data and model.
 
 
-def recognizer(flags: Train, classes: int, joints: int) -> ActionRecognizer:
+def recognizer(
+    flags: Train, classes: int, joints: int, encoder: keras.Model | None
+) -> ActionRecognizer:
     """The model of a run, built.
 
     Args:
         flags: of the run.
         classes: labels.
         joints: of a body; 0: the model watches frames.
+        encoder: the frozen one of frames, if there is one.
 
     Raises:
         ValueError: the model does not take a flag's value.
     """
     arguments = arguments_of(
-        ActionRecognizer, flags, classes=classes, joints=joints, name="action_recognizer"
+        ActionRecognizer,
+        flags,
+        classes=classes,
+        joints=joints,
+        features=encoder.output_shape[-1] if encoder else 0,
+        name="action_recognizer",
     )
     model = ActionRecognizer(**arguments)
     model.build()
@@ -61,12 +72,16 @@ def trainer(flags: Train, run: Path) -> Trainer:
     joints = _joints(flags, train, dev)
     grey = not joints and bool(train.columns["grey"].values.all())
     seconds = float(np.median(train.columns["seconds"].values))
+    encoder = encoder_of(flags)
     runs.keep(run, "labels", list(labels))
-    runs.keep(run, "watched", {"joints": joints, "grey": grey, "seconds": round(seconds, 3)})
+    watched = {"joints": joints, "grey": grey, "seconds": round(seconds, 3)}
+    if encoder:
+        watched["encoder_weights"] = weights_digest(encoder)
+    runs.keep(run, "watched", watched)
     runs.keep(run, "data", {"train": train.digest, "dev": dev.digest})
     # For the temperature, which an export works out: it then needs no data set.
     runs.keep(run, "dev", _kept(flags, dev))
-    model = recognizer(flags, len(labels), joints)
+    model = recognizer(flags, len(labels), joints, encoder)
     print(
         f"{len(train):,} training clips, {len(dev):,} dev clips, {len(labels)} labels, "
         f"{model.count_params():,} parameters.",
@@ -101,7 +116,8 @@ def check(flags: Train) -> None:
         ValueError: the data set is unknown, or the model does not take a flag's value.
     """
     check_choice("dataset", flags.dataset, DATASETS)
-    recognizer(flags, classes=2, joints=int(view_of(flags) == "joints"))
+    joints = int(view_of(flags) == "joints")
+    recognizer(flags, classes=2, joints=joints, encoder=encoder_of(flags))
 
 
 # Export.
@@ -111,10 +127,17 @@ def export(flags: Train, run: Path) -> Export:
     """The run's best weights as signatures, calibrated on dev.
 
     Raises:
-        ValueError: the run has no checkpoint, or a file of it is altered.
+        ValueError: the run has no checkpoint, a file of it is altered, or the encoder has other
+            weights than in training.
     """
     labels, watched = runs.kept(run, "labels"), runs.kept(run, "watched")
-    model = recognizer(flags, len(labels), watched["joints"])
+    encoder = encoder_of(flags)
+    if encoder and weights_digest(encoder) != watched["encoder_weights"]:
+        raise ValueError(
+            f"`encoder` must have the weights of the training, {watched['encoder_weights']}. "
+            f"Got {flags.encoder!r} with {weights_digest(encoder)}."
+        )
+    model = recognizer(flags, len(labels), watched["joints"], encoder)
     training.load_best(model, run)
     temperature = fit_temperature(flags, model, run)
     about = {
@@ -128,7 +151,7 @@ def export(flags: Train, run: Path) -> Export:
         **watched,
     }
     runs.write_json(run / "about.json", about)
-    front = signatures.Front(flags.frames, flags.shuffled, watched["grey"])
+    front = signatures.Front(flags.frames, flags.shuffled, watched["grey"], encoder)
     files = {"about": run / "about.json"}
     return signatures.action_export(model, labels, front, files, temperature=temperature)
 

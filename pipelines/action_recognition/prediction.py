@@ -190,7 +190,7 @@ def actions(model, source: Source, about: dict[str, Any], batch_size: int) -> It
         action = Action(start * each, end * each, label or "(refused)", score)
         if found and found[-1].label == action.label:
             before = found.pop()
-            action = Action(before.start, action.end, label, max(before.score, score))
+            action = action._replace(start=before.start, score=max(before.score, score))
         found.append(action)
     return iter(found)
 

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 import tensorflow as tf
 from PIL import Image
 
 from pipelines.action_recognition import gif
 from pipelines.action_recognition.data import fit, is_grey, watch
+from pipelines.action_recognition.frame_encoder import encode_in_graph
 from pipelines.contract import Export
 from pipelines.exporting import signatures_of, stored_in_half
 from zoo.models.action_recognizer import ActionRecognizer
@@ -20,11 +22,15 @@ LARGEST = 1e6  # of a joint's place: a larger one is no measurement
 
 
 class Front(NamedTuple):
-    """What a model watches: frames of a clip, whether they lose their order, and of grey alone."""
+    """What a model watches: frames of a clip, whether they lose their order, and of grey alone.
+
+    encoder: from frames to the features that the model reads, where it has no convolutions.
+    """
 
     frames: int
     shuffled: bool = False
     grey: bool = False
+    encoder: keras.Model | None = None
 
 
 class Signatures:
@@ -33,7 +39,8 @@ class Signatures:
     def __init__(
         self, model: ActionRecognizer, labels: Sequence[str], front: Front, temperature: float
     ):
-        self.stored, self.scope = stored_in_half(model.variables)
+        encoded = front.encoder.variables if front.encoder else []
+        self.stored, self.scope = stored_in_half([*encoded, *model.variables])
         self.model, self.front, self.temperature = model, front, temperature
         self.labels = tf.constant(list(labels))
         if not model.bidirectional:
@@ -63,12 +70,13 @@ class Signatures:
         if not self.model.joints:
             shape = tf.shape(frames)
             flat = tf.reshape(frames, tf.concat([[-1], shape[2:]], 0))
-            fitted = fit(flat, self.model.size)
-            frames = tf.reshape(fitted, [shape[0], shape[1], *self.model.place])
+            size = self.model.size
+            frames = tf.reshape(fit(flat, size), [shape[0], shape[1], size, size, 3])
         some = tf.shape(frames)[1] > 0
         rule = "`frames` must have at least one frame. Got none."
         with tf.control_dependencies([tf.debugging.Assert(some, [rule])]), self.scope():
-            logits, states = self.model.stream(tf.identity(frames), self.layout.split(state))
+            frames = self._encoded(tf.identity(frames))
+            logits, states = self.model.stream(frames, self.layout.split(state))
         return {"probabilities": self._calibrated(logits), "state": self.layout.join(states)}
 
     # Between them.
@@ -83,7 +91,8 @@ class Signatures:
 
     def _watched(self, clips, lengths):
         """The frames that the model watches of each clip, and how many they are."""
-        frames, shape = self.front.frames, self.model.place
+        frames, size = self.front.frames, self.model.size
+        shape = self.model.place if self.model.joints else (size, size, 3)
         lengths = tf.clip_by_value(lengths, 0, tf.shape(clips)[1])
         if self.model.joints:
             within = tf.sequence_mask(lengths, tf.shape(clips)[1])[..., None, None]
@@ -95,7 +104,7 @@ class Signatures:
         def one(row):
             clip, length = row
             clip = clip[: tf.maximum(length, 1)]
-            taken = watch(clip, frames, self.model.size, self.front.shuffled)
+            taken = watch(clip, frames, size, self.front.shuffled)
             return tf.pad(taken, [[0, frames - tf.shape(taken)[0]]] + [[0, 0]] * len(shape))
 
         # A map over nothing does not know its shape, and nothing cannot be scaled: one more row,
@@ -107,8 +116,11 @@ class Signatures:
         return found, tf.minimum(lengths, frames)
 
     def _inputs(self, clips, lengths):
-        name = "joints" if self.model.joints else "frames"
-        return {name: clips, "lengths": lengths}
+        return {self.model.input_name: self._encoded(clips), "lengths": lengths}
+
+    def _encoded(self, clips):
+        encoder = self.front.encoder
+        return encode_in_graph(encoder, clips) if encoder else clips
 
     def _known(self, clips, lengths):
         """`<bool>[batch]`: of which clip the model has an opinion."""

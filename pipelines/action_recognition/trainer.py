@@ -64,10 +64,10 @@ class Trainer(training.Trainer):
             targets = np.eye(classes, dtype=np.float32)[self.train.dense("label", records)]
             return inputs_of(rows, time, place), targets, (records != FILLER).astype(np.float32)
 
-        name, dtype = ("joints", tf.float32) if self.model.joints else ("frames", tf.uint8)
+        dtype = self.train.columns["clip"].values.dtype
         spec = (
             {
-                name: tf.TensorSpec([None, self.flags.frames, *place], dtype),
+                self.model.input_name: tf.TensorSpec([None, self.flags.frames, *place], dtype),
                 "lengths": tf.TensorSpec([None], tf.int32),
             },
             tf.TensorSpec([None, classes], tf.float32),

@@ -10,7 +10,11 @@ import shutil
 
 import pytest
 
+from pipelines.action_recognition.signatures import Front, action_export
+from pipelines.exporting import write_saved_model
+from tests.pipelines.action_recognition.small import gif_of
 from tests.pipelines.server.process import ROOT, Server
+from zoo.models.action_recognizer import ActionRecognizer
 
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -135,6 +139,51 @@ def test_a_text_is_written_letter_by_letter_and_stopped(page):
     page.wait_for_selector("#stop", state="hidden")
     assert text.text_content().startswith(whole[:40])  # the same seed
     assert len(text.text_content()) < 4000
+
+
+def test_joints_are_drawn_with_the_belief_over_time(page):
+    choose(page, "action_recognition_joints")
+    page.get_by_role("button", name="Example").click()
+    answer = ask(page)
+    assert answer.locator("svg.belief polyline").count() == 27
+    label = answer.locator(".text").inner_text()
+    assert label in answer.locator("svg.belief").get_attribute("aria-label")
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    """A server of a recogniser of clips, with random weights."""
+    model = ActionRecognizer(3, size=16, filters=2, units=4)
+    model.build()
+    about = tmp_path_factory.mktemp("about") / "about.json"
+    about.write_text("{}")
+    export = action_export(model, "abc", Front(6), {"about": about}, temperature=1.0)
+    folder = tmp_path_factory.mktemp("models")
+    write_saved_model(
+        export.module, export.signatures, folder / "clips", card="", warmup=export.warmup
+    )
+    server = Server(folder, "--timeout-seconds", str(SECONDS))
+    yield f"http://127.0.0.1:{server.port}/"
+    server.close()
+
+
+def test_a_clip_plays_and_its_belief_is_drawn(browser, clips):
+    page = browser.new_page()
+    page.set_default_timeout(1000 * SECONDS)
+    page.goto(clips)
+    page.wait_for_selector("input[type=file]")
+    give(page, gif_of("left"), "clip.gif")
+    page.wait_for_function("document.querySelector('.drop img').naturalWidth == 16")
+    answer = ask(page)
+    assert answer.locator(".text").inner_text() in "abc"
+    lines = answer.locator("svg.belief polyline")
+    assert lines.count() == 3
+    assert lines.first.get_attribute("points").count(",") == 6
+    give(page, gif_of("left")[:-1], "cut.gif")
+    ask(page)
+    playwright.expect(answer).to_contain_text("could not be used")
+    assert answer.locator("svg.belief").count() == 0
+    page.close()
 
 
 def test_errors_are_words(page):

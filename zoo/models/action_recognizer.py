@@ -1,9 +1,11 @@
 """Many to one over time: a clip is watched frame by frame, and one action comes out."""
 
+import math
+
 import keras
 from keras import ops
 
-from zoo.checks import check_choice, check_integers
+from zoo.checks import check, check_choice, check_integers
 from zoo.layers.constant_feature import ConstantFeature
 from zoo.layers.recurrent_stack import RecurrentStack
 from zoo.model import Model
@@ -16,10 +18,11 @@ PACE = 8.0  # factor of the motion, which is small beside the places and the lig
 
 @keras.saving.register_keras_serializable(package="unfold")
 class ActionRecognizer(Model):
-    """A clip of frames, or of a body's joints -> logits of the actions.
+    """A clip of frames, of their features, or of a body's joints -> logits of the actions.
 
-        frames:  a_t = frame_t / 127.5 - 1,    x_t = ReLU(LN(K CNN([a_t, 8 (a_t - a_{t-1})])))
-        joints:  a_t = (joints_t - c) / s,     x_t = ReLU(LN(K [a_t, 8 (a_t - a_{t-1})]))
+        frames:    a_t = frame_t / 127.5 - 1,  x_t = ReLU(LN(K CNN([a_t, 8 (a_t - a_{t-1})])))
+        features:  a_t = features_t,           x_t = ReLU(LN(K [a_t, 8 (a_t - a_{t-1})]))
+        joints:    a_t = (joints_t - c) / s,   x_t = ReLU(LN(K [a_t, 8 (a_t - a_{t-1})]))
         h_t  = LSTM→([x_t, 1]),  h'_t = LSTM←([x_t, 1]),  x_t ← LN([h_t, h'_t])     each layer
         p    = (1/length) Σ_t x_t    or    [h_length, h'_1]
         ŷ    = softmax(W_o [p, 1])                       the call gives W_o [p, 1]
@@ -36,9 +39,9 @@ class ActionRecognizer(Model):
 
     Args:
         classes: actions.
-        joints: of a body; 0: the model watches frames.
-        size: pixels of a frame's side; without a meaning for joints.
-        filters: of the first convolution; without a meaning for joints.
+        joints: of a body; 0: the model watches frames, or their features.
+        size: pixels of a frame's side; without a meaning for joints and features.
+        filters: of the first convolution; without a meaning for joints and features.
         units: size of h in each direction, and of x.
         layers: recurrent layers.
         bidirectional: whether each layer reads backwards, too.
@@ -49,11 +52,13 @@ class ActionRecognizer(Model):
         gate_offsets: whether it starts the gates of an LSTM at an offset: see `lecture_layer`.
         dropout: share of the features dropped on the way to each recurrent layer and to the
             readout, the same at all steps.
+        features: of a frame, from an image encoder outside of the model; 0: it has convolutions of
+            its own.
 
     Call arguments:
-        inputs: `frames` `<uint8>[batch, time, size, size, 3]`, or `joints` `<float>[batch, time,
-            joints, 3]`; and `lengths` `<int32>[batch]`, the frames of each row, which stand on the
-            left.
+        inputs: under `input_name` one of `frames` `<uint8>[batch, time, size, size, 3]`, `features`
+            `<float>[batch, time, features]` and `joints` `<float>[batch, time, joints, 3]`; and
+            `lengths` `<int32>[batch]`, the frames of each row, which stand on the left.
         training: whether dropout is on.
 
     Returns:
@@ -77,19 +82,25 @@ class ActionRecognizer(Model):
         constant_feature: bool = True,
         gate_offsets: bool = True,
         dropout: float = 0.0,
+        features: int = 0,
         **kwargs,
     ):
         super().__init__(**kwargs)
         check_integers(2, classes=classes)
-        check_integers(0, joints=joints)
+        check_integers(0, joints=joints, features=features)
+        check("features", "be 0 for joints", features, not (joints and features))
         check_integers(16, size=size)
         check_integers(filters=filters, units=units)
         check_choice("pooling", pooling, POOLINGS)
         self.classes, self.joints, self.size, self.units = classes, joints, size, units
         self.bidirectional, self.pooling = bidirectional, pooling
-        self.place = (joints, 3) if joints else (size, size, 3)  # shape of a frame
+        self.input_name, self.place = "frames", (size, size, 3)  # shape of a frame
+        if joints:
+            self.input_name, self.place = "joints", (joints, 3)
+        if features:
+            self.input_name, self.place = "features", (features,)
         norm = keras.layers.LayerNormalization
-        stages = () if joints else tuple(filters * factor for factor in STAGES)
+        stages = () if joints or features else tuple(filters * factor for factor in STAGES)
         self.convolutions = [
             keras.layers.Conv2D(
                 count,
@@ -132,7 +143,9 @@ class ActionRecognizer(Model):
             convolution.build((None, side, side, channels))
             side, channels = -(-side // STRIDE), count
             norm.build((None, side, side, channels))
-        self.projection.build((None, None, self.joints * 6 or side * side * channels))
+        if not self.stages:
+            side, channels = 1, 2 * math.prod(self.place)
+        self.projection.build((None, None, side * side * channels))
         self.projection_norm.build((None, None, self.units))
         self.stack.build((None, None, self.units))
         self.readout.build((None, self.stack.width + self.extra))
@@ -163,7 +176,7 @@ class ActionRecognizer(Model):
     def _watch(self, inputs):
         """x `<float>[batch, time, units]` and lengths."""
         lengths = ops.cast(inputs["lengths"], "int32")
-        frames = inputs["joints" if self.joints else "frames"]
+        frames = inputs[self.input_name]
         x, _ = self._features(frames, self.start(ops.shape(frames)[0])[: self._own_states])
         return x, lengths
 
@@ -181,7 +194,7 @@ class ActionRecognizer(Model):
             states[2], states[3] = self._anchor(frames[:, 0], first, *states[2:])
             a = (frames - states[2][:, None, None]) / states[3][:, None, None]
         else:
-            a = frames / 127.5 - 1
+            a = frames / 127.5 - 1 if self.stages else frames
         before = ops.where(_like(first, a[:, 0]), a[:, 0], states[1])
         motion = PACE * (a - ops.concatenate([before[:, None], a[:, :-1]], axis=1))
         states[0], states[1] = states[0] + ops.cast(ops.shape(a)[1], "float32"), a[:, -1]
@@ -200,7 +213,7 @@ class ActionRecognizer(Model):
     def _flat(self, x):
         """`[batch, time, ...]` -> `[batch, time, features]`, frames through the convolutions."""
         time = ops.shape(x)[1]
-        if not self.joints:
+        if self.stages:
             x = ops.reshape(x, (-1, self.size, self.size, 6))
             for convolution, norm in zip(self.convolutions, self.convolution_norms, strict=True):
                 x = ops.relu(norm(convolution(x)))
@@ -241,7 +254,7 @@ class ActionRecognizer(Model):
         """Goes on from where the piece before ended; `bidirectional=False` only.
 
         Args:
-            frames: `<uint8>[batch, time, size, size, 3]` or `<float>[batch, time, joints, 3]`.
+            frames: as the model is called with, at least one.
             states: from `start`, or from the piece before.
 
         Returns:

@@ -115,9 +115,10 @@ async function answer(signature, inputs) {
   target.append(line);
 }
 
-// What another signature of the same inputs adds: where the model looked, what each word did.
+// What another signature of the same inputs adds: where the model looked, what each word did, what
+// it believed as time went on.
 async function explanation(inputs) {
-  const name = ["attention", "words"].find((key) => state.signatures[key]);
+  const name = ["attention", "words", "belief"].find((key) => state.signatures[key]);
   if (!name) return {};
   const takes = Object.keys(state.signatures[name].inputs).sort().join();
   return takes === Object.keys(inputs).sort().join() ? predict(name, inputs) : {};

@@ -1,5 +1,6 @@
 // Answers as people look at them: text, labels with their scores, words coloured by what they did,
-// where a caption looked, which words a translation is from, sound. What is unknown is JSON.
+// where a caption looked, which words a translation is from, belief over time, sound. What is
+// unknown is JSON.
 import { fromBase64 } from "./widgets.js";
 
 const make = (tag, text = "", properties = {}) =>
@@ -14,6 +15,11 @@ export function draw(target, outputs, inputs, widgets) {
   };
   if (left.get("caption") === "")
     target.append(make("p", "The image could not be read.", { className: "text" }));
+  const label = left.get("label");
+  if (label === "") {
+    left.delete("label");
+    target.append(make("p", "The input could not be used.", { className: "text" }));
+  }
   const threshold = left.has("confidence") ? take("threshold") : undefined;
   const unsure = left.get("confidence") < threshold ? " (unsure)" : "";
   for (const name of ["caption", "translation", "label", "text"])
@@ -25,6 +31,8 @@ export function draw(target, outputs, inputs, widgets) {
   if (left.has("contributions")) target.append(...coloured(take("words"), take("contributions")));
   if (left.has("words") && left.has("attention") && widgets.image_bytes)
     target.append(looked(take("words"), take("attention"), widgets.image_bytes.url));
+  if (left.has("beliefs") && label)
+    target.append(...believed(take("beliefs"), take("shares"), label));
   for (const [name, value] of left)
     if (name.endsWith("_bytes") && value?.b64) target.append(sound(take(name)));
   for (const [name, value] of left) target.append(make("h2", name), make("pre", JSON.stringify(value)));
@@ -79,6 +87,25 @@ function alignment(source, target, weights) {
     table.append(line);
   });
   return table;
+}
+
+// A line for each label: its probability once a share of the input was seen.
+function believed(beliefs, shares, label) {
+  const svg = (tag, properties) => {
+    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(properties)) element.setAttribute(name, value);
+    return element;
+  };
+  const last = beliefs.at(-1);
+  const best = last.indexOf(Math.max(...last));
+  const ariaLabel = `belief in ${label} over time`;
+  const drawing = svg("svg", { class: "belief", viewBox: "0 0 300 100", role: "img", "aria-label": ariaLabel });
+  last.forEach((_, i) => {
+    const points = shares.map((share, t) => `${300 * share},${100 - 100 * beliefs[t][i]}`).join(" ");
+    drawing.append(svg("polyline", { points, class: i === best ? "best" : "" }));
+  });
+  const text = `The orange line is the probability of ${label} once so much of the input was seen, from the left to the right.`;
+  return [drawing, make("p", text, { className: "quiet" })];
 }
 
 function looked(words, attention, url) {

@@ -1,7 +1,7 @@
 // A widget for each input of a signature, by its name and type: files, text, numbers, arrays.
 // Each is {element, value(), set(value)}: value() is what the request has in its place.
 
-const KINDS = { image: "image/*", audio: "audio/*", clip: "video/*,image/gif" };
+const KINDS = { image: "image/*", audio: "audio/*", clip: "image/gif" };
 
 export function widget(name, info) {
   const rank = info.tensor_shape.dim?.length ?? 0;

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from pipelines.action_recognition.signatures import gif_bytes
@@ -24,6 +25,15 @@ def clip_of(label: str, seed: int = 0, frames: int = 8, size: int = SIZE) -> np.
 
 def gif_of(label: str, seed: int = 0, frames: int = 8) -> bytes:
     return gif_bytes(clip_of(label, seed, frames), seconds=0.1 * frames)
+
+
+def small_encoder(seed: int = 0, size: int = SIZE, features: int = 5) -> keras.Model:
+    """An encoder to a grid `<float32>[batch, cells, features]`; the seed gives its weights."""
+    inputs = keras.Input((size, size, 3), name="image")
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(inputs)
+    initializer = keras.initializers.RandomNormal(stddev=0.3, seed=seed)
+    x = keras.layers.Conv2D(features, 4, 4, kernel_initializer=initializer)(x)
+    return keras.Model(inputs, keras.layers.Reshape((-1, features))(x))
 
 
 def write_folder(folder: Path, sizes: dict[str, int] | None = None) -> Path:

@@ -1,14 +1,25 @@
 """Clips to frames: the graph's functions against the loader's; what training does to them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from datasets.actions import sample_places
 from datasets.actions.clips import fit as loaders_fit
+from pipelines.action_recognition import data, frame_encoder
 from pipelines.action_recognition.augmentation import Augmentation, turned, warped
-from pipelines.action_recognition.data import fit, inputs_of, is_grey, places, watch
-from tests.pipelines.action_recognition.small import clip_of
+from pipelines.action_recognition.data import (
+    encode_split,
+    fit,
+    inputs_of,
+    is_grey,
+    places,
+    watch,
+)
+from pipelines.action_recognition.flags import Train
+from tests.pipelines.action_recognition.small import clip_of, small_encoder, write_folder
 
 NONE = {"warp": 0.0, "shift": 0.0, "brightness": 0.0, "rotation": 0.0, "stretch": 0.0}
 NONE |= {"noise": 0.0, "hidden": 0.0, "shuffled": False}
@@ -62,6 +73,51 @@ def test_clips_are_padded_on_the_right():
     assert inputs["frames"].shape == (2, 6, 16, 16, 3)
     assert inputs["lengths"].tolist() == [3, 5]
     assert not inputs["frames"][0, 3:].any()
+
+
+# Features of a frozen encoder.
+
+
+@pytest.fixture
+def encoded(tmp_path, monkeypatch):
+    """Seed of an encoder's weights -> a split's store."""
+    folder = write_folder(tmp_path / "clips", {"train": 4, "dev": 2, "test": 2})
+    flags = Train(dataset="folder", data_dir=folder, frames=6, size=16, encoder="small")
+    flags = replace(flags, cache_dir=tmp_path / "cache")
+
+    def encoded(seed=0):
+        frame_encoder.frame_encoder.cache_clear()
+        encoder = small_encoder(seed)
+        monkeypatch.setattr(frame_encoder, "build_encoder", lambda name, image_size: encoder)
+        return encode_split(flags, "train")
+
+    yield encoded
+    frame_encoder.frame_encoder.cache_clear()
+
+
+def test_features_are_what_is_cached_under_the_weights(encoded, monkeypatch):
+    store, other = encoded(), encoded(1)
+    features = store.columns["clip"].values
+    assert features.dtype == np.float16
+    assert features.shape == (store.lengths("clip").sum(), 5)
+    assert store.digest != other.digest
+    assert (features != other.columns["clip"].values).any()
+
+    def again(encoder, clip):
+        raise RuntimeError("The features were computed again.")
+
+    monkeypatch.setattr(data, "encode", again)
+    np.testing.assert_array_equal(encoded().columns["clip"].values, features)
+    with pytest.raises(RuntimeError, match="computed again"):
+        encoded(2)
+
+
+def test_features_are_played_otherwise_and_nothing_else():
+    features = np.random.default_rng(0).normal(size=(20, 5)).astype(np.float16)
+    augmented = Augmentation(frames=8, **ALL)(features, np.random.default_rng(0))
+    assert augmented.dtype == np.float16
+    places = warped(20, 8, ALL["warp"], np.random.default_rng(0))
+    np.testing.assert_array_equal(augmented, features[places])
 
 
 # Augmentation.

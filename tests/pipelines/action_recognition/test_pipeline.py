@@ -7,12 +7,18 @@ import tensorflow as tf
 import pipelines
 from datasets.actions import DATASETS
 from pipelines import exporting, runs
-from pipelines.action_recognition import card
+from pipelines.action_recognition import card, frame_encoder
 from pipelines.action_recognition.card import measured_split
 from pipelines.action_recognition.flags import PRESETS, Evaluate, Predict, Train, folder_of
 from pipelines.action_recognition.pipeline import PIPELINE
 from tests.pipelines import verb_checks
-from tests.pipelines.action_recognition.small import LABELS, clip_of, gif_of, write_folder
+from tests.pipelines.action_recognition.small import (
+    LABELS,
+    clip_of,
+    gif_of,
+    small_encoder,
+    write_folder,
+)
 
 SIZES = {"frames": 6, "size": 16, "filters": 4, "units": 16, "batch_size": 8, "epochs": 2}
 SIZES |= {"keep": 2, "dropout": 0.0}
@@ -66,6 +72,37 @@ def test_export_gives_a_version_that_answers_the_same(run):
         return {name: value.numpy() for name, value in found.items()}
 
     verb_checks.check_export(PIPELINE, run, answer)
+
+
+def test_a_frozen_encoder_goes_into_the_export_with_the_weights_of_the_training(
+    folder, tmp_path, monkeypatch, capsys
+):
+    def build(seed):
+        frame_encoder.frame_encoder.cache_clear()
+        encoder = small_encoder(seed)
+        monkeypatch.setattr(frame_encoder, "build_encoder", lambda name, image_size: encoder)
+
+    build(0)
+    run = verb_checks.train(PIPELINE, tmp_path, *flags_of(folder), "--encoder=small", "--epochs=1")
+    assert runs.kept(run, "dev")["clips"].dtype == np.float16
+    model, _ = exporting.load_saved_model(run / "saved_model")
+    answer = model.signatures["serving_default"](clip_bytes=tf.constant([gif_of("left", 99)]))
+    assert answer["label"].numpy()[0].decode() in LABELS
+    assert "small, frozen" in (run / "saved_model/README.md").read_text()
+    build(1)
+    places = ("--runs-dir", run.parents[1], "--saved-models", tmp_path / "models")
+    assert main("export", "--run", run.name, *places) == 2
+    assert "`encoder` must have the weights of the training" in capsys.readouterr().err
+    frame_encoder.frame_encoder.cache_clear()
+
+
+@pytest.mark.parametrize(("name", "rule"), [("small_cnn", "pretrained"), ("mobile", "exists")])
+def test_an_encoder_must_be_pretrained_and_watch_frames(folder, tmp_path, capsys, name, rule):
+    check, flags = verb_checks.check_bad_flag, flags_of(folder)
+    check(PIPELINE, tmp_path, capsys, f"--encoder={name}", rule, *flags)
+    joints = ("--dataset=utd_mhad", "--view=joints", f"--data-dir={folder}")
+    told = "`encoder` must be left out where `view` is joints"
+    check(PIPELINE, tmp_path, capsys, f"--encoder={name}", told, *joints)
 
 
 @pytest.mark.slow

@@ -136,6 +136,15 @@ def test_windows_that_show_the_same_are_one_action():
     assert (first.start, second.end) == (0.0, pytest.approx(10.0))
     assert first.end == second.start == pytest.approx(4.0, abs=0.6)
     assert first.score == 1.0
+    refusing = SimpleNamespace(
+        signatures={
+            "serving_default": lambda joints, lengths: {
+                "label": tf.fill([len(lengths)], ""),
+                "score": tf.zeros([len(lengths)]),
+            }
+        }
+    )
+    assert [action.label for action in actions(refusing, source, about, 3)] == ["(refused)"]
     without = source._replace(extent=Extent(100, 0.0))
     with pytest.raises(ValueError, match="`rate` must be given with `times`"):
         actions(model, without, about, 3)

@@ -9,9 +9,10 @@ import tensorflow as tf
 
 from datasets.actions import sample_places
 from pipelines.action_recognition.data import inputs_of, watch
+from pipelines.action_recognition.frame_encoder import encode, pooled
 from pipelines.action_recognition.signatures import Front, action_export
 from pipelines.exporting import WARMUP, write_saved_model
-from tests.pipelines.action_recognition.small import SIZE, clip_of, gif_of
+from tests.pipelines.action_recognition.small import SIZE, clip_of, gif_of, small_encoder
 from tests.pipelines.fresh_process import client_answers
 from zoo.models.action_recognizer import ActionRecognizer
 
@@ -78,8 +79,10 @@ class Exported(NamedTuple):
     answers: dict[str, np.ndarray]
 
     def probabilities(self, clip: np.ndarray) -> np.ndarray:
-        """What the Keras model says of a whole clip."""
+        """What the Keras model says of a whole clip, as training reads it."""
         watched = watch(tf.constant(clip), FRAMES, SIZE, self.front.shuffled).numpy()
+        if self.front.encoder:
+            watched = encode(self.front.encoder, watched)
         logits = self.model(inputs_of([watched], FRAMES, self.model.place))
         return keras.ops.convert_to_numpy(keras.ops.softmax(logits / TEMPERATURE))[0]
 
@@ -90,6 +93,11 @@ CASES = {
     "grey": (0, {}, Front(FRAMES, grey=True)),
     "shuffled": (0, {}, Front(FRAMES, shuffled=True)),
     "joints": (JOINTS, {"bidirectional": False}, Front(FRAMES)),
+    "encoder": (
+        0,
+        {"bidirectional": False, "features": 5},
+        Front(FRAMES, encoder=pooled(small_encoder())),
+    ),
 }
 
 
@@ -111,7 +119,8 @@ def exported(request, tmp_path_factory) -> Exported:
         export.module, export.signatures, folder / "action", card="", warmup=export.warmup
     )
     assert (target / "assets.extra" / WARMUP).is_file()
-    for variable in model.variables:
+    encoded = front.encoder.variables if front.encoder else []
+    for variable in [*encoded, *model.variables]:
         if variable.dtype == "float32":
             variable.assign(variable.numpy().astype(np.float16))
     clips, lengths = problem(joints)

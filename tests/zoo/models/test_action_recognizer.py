@@ -9,19 +9,22 @@ import pytest
 from zoo.layers.lecture_layer import CELLS
 from zoo.models.action_recognizer import ActionRecognizer
 
-UNITS, CLASSES, SIZE, JOINTS = 3, 4, 16, 5
+UNITS, CLASSES, SIZE, JOINTS, FEATURES = 3, 4, 16, 5, 6
 LENGTHS = np.array([7, 4, 1])
 RNG = np.random.default_rng(0)
+KINDS = {"frames": {}, "joints": {"joints": JOINTS}, "features": {"features": FEATURES}}
 INPUTS = {
-    0: {"frames": RNG.integers(0, 256, (3, 7, SIZE, SIZE, 3)).astype("uint8")},
-    JOINTS: {"joints": RNG.normal(2, 1, (3, 7, JOINTS, 3)).astype("float32")},
+    "frames": RNG.integers(0, 256, (3, 7, SIZE, SIZE, 3)).astype("uint8"),
+    "joints": RNG.normal(2, 1, (3, 7, JOINTS, 3)).astype("float32"),
+    "features": RNG.normal(size=(3, 7, FEATURES)).astype("float32"),
 }
-INPUTS = {joints: {**inputs, "lengths": LENGTHS} for joints, inputs in INPUTS.items()}
+INPUTS = {kind: {kind: clips, "lengths": LENGTHS} for kind, clips in INPUTS.items()}
 
 
-def build(joints, **options):
+def build(kind, **options):
     """A recogniser whose weights all differ from each other."""
-    model = ActionRecognizer(CLASSES, joints, SIZE, filters=2, units=UNITS, **options)
+    options |= KINDS[kind]
+    model = ActionRecognizer(CLASSES, size=SIZE, filters=2, units=UNITS, **options)
     model.build()
     rng = np.random.default_rng(5)
     for weight in model.trainable_weights:
@@ -58,19 +61,19 @@ def convolved(image, kernel):
     return out
 
 
-def features(weights, clip, joints):
-    clip = clip.astype("float64")
-    if joints:
+def features(weights, clip, kind):
+    a = clip = clip.astype("float64")
+    if kind == "joints":
         centre = clip[0].mean(axis=0)
         scale = np.sqrt(((clip[0] - centre) ** 2).sum(axis=-1).mean())
         a = (clip - centre) / scale
-    else:
+    elif kind == "frames":
         a = clip / 127.5 - 1
     motion = 8 * np.diff(a, axis=0, prepend=a[:1])
     rows = []
     for frame in np.concatenate([a, motion], axis=-1):
         x = frame
-        for stage in range(0 if joints else 3):
+        for stage in range(3 if kind == "frames" else 0):
             x = convolved(x, value(weights, f"convolution_{stage}/kernel"))
             x = np.maximum(normed(x, weights, f"convolution_norm_{stage}", None), 0)
         rows.append(x.ravel() @ value(weights, "projection/kernel"))
@@ -93,9 +96,9 @@ def steps(x, weights, name, cell, constant):
     return np.array(outputs)
 
 
-def numpy_logits(model, clip, joints, both, cell, layers, pooling, constant):
+def numpy_logits(model, clip, kind, both, cell, layers, pooling, constant):
     weights = {w.path: w.numpy().astype("float64") for w in model.weights}
-    x = features(weights, clip, joints)
+    x = features(weights, clip, kind)
     for layer in range(layers):
         h = steps(x, weights, f"forwards_{layer}", cell, constant)
         if both:
@@ -108,7 +111,7 @@ def numpy_logits(model, clip, joints, both, cell, layers, pooling, constant):
     return (np.append(p, 1) if constant else p) @ value(weights, "readout/kernel")
 
 
-@pytest.mark.parametrize("joints", INPUTS)
+@pytest.mark.parametrize("kind", INPUTS)
 @pytest.mark.parametrize(
     ("cell", "both", "layers", "pooling", "constant"),
     [
@@ -118,18 +121,16 @@ def numpy_logits(model, clip, joints, both, cell, layers, pooling, constant):
         ("simple_rnn", False, 1, "mean", True),
     ],
 )
-def test_equals_the_equations_and_padding_has_no_part(
-    joints, cell, both, layers, pooling, constant
-):
+def test_equals_the_equations_and_padding_has_no_part(kind, cell, both, layers, pooling, constant):
     options = {"bidirectional": both, "layers": layers, "constant_feature": constant}
-    model = build(joints, cell=cell, pooling=pooling, **options)
-    inputs = INPUTS[joints]
+    model = build(kind, cell=cell, pooling=pooling, **options)
+    inputs = INPUTS[kind]
     logits = np.asarray(model(inputs))
     beliefs = np.asarray(model.belief(inputs))
     assert logits.shape == (3, CLASSES)
     assert beliefs.shape == (3, 7, CLASSES)
-    clips = inputs["joints" if joints else "frames"]
-    arguments = (joints, both, cell, layers, pooling, constant)
+    clips = inputs[kind]
+    arguments = (kind, both, cell, layers, pooling, constant)
     for row, length in enumerate(LENGTHS):
         expected = [
             numpy_logits(model, clips[row, : min(seen, length)], *arguments) for seen in range(1, 8)
@@ -138,25 +139,24 @@ def test_equals_the_equations_and_padding_has_no_part(
         np.testing.assert_allclose(logits[row], expected[-1], rtol=1e-3, atol=2e-4)
 
 
-@pytest.mark.parametrize("joints", INPUTS)
-def test_a_row_without_frames_is_finite_and_leaves_the_others_alone(joints):
+@pytest.mark.parametrize("kind", INPUTS)
+def test_a_row_without_frames_is_finite_and_leaves_the_others_alone(kind):
     for both in (True, False):
-        model = build(joints, bidirectional=both)
-        inputs = INPUTS[joints]
+        model = build(kind, bidirectional=both)
+        inputs = INPUTS[kind]
         empty = {**inputs, "lengths": np.array([7, 0, 1])}
         logits = np.asarray(model(empty))
         assert np.isfinite(logits).all()
         np.testing.assert_allclose(logits[[0, 2]], np.asarray(model(inputs))[[0, 2]], atol=1e-5)
 
 
-@pytest.mark.parametrize("joints", INPUTS)
+@pytest.mark.parametrize("kind", INPUTS)
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("cuts", [(0, 7), (0, 1, 2, 3, 4, 5, 6, 7), (0, 4, 7)])
-def test_pieces_equal_the_beliefs(joints, cell, cuts):
-    model = build(joints, cell=cell, bidirectional=False, layers=2)
-    clips = INPUTS[joints]["joints" if joints else "frames"]
-    name = "joints" if joints else "frames"
-    whole = np.asarray(model.belief({name: clips, "lengths": np.full(3, 7)}))
+def test_pieces_equal_the_beliefs(kind, cell, cuts):
+    model = build(kind, cell=cell, bidirectional=False, layers=2)
+    clips = INPUTS[kind][kind]
+    whole = np.asarray(model.belief({kind: clips, "lengths": np.full(3, 7)}))
     states, pieces = model.start(3), []
     assert [tuple(state.shape[1:]) for state in states] == model.state_sizes()
     for start, end in itertools.pairwise(cuts):
@@ -166,8 +166,8 @@ def test_pieces_equal_the_beliefs(joints, cell, cuts):
 
 
 def test_neither_the_place_nor_the_size_of_a_body_counts():
-    model = build(JOINTS)
-    inputs = INPUTS[JOINTS]
+    model = build("joints")
+    inputs = INPUTS["joints"]
     moved = {**inputs, "joints": inputs["joints"] * 3 + np.array([5.0, -1.0, 2.0], "float32")}
     np.testing.assert_allclose(model(moved), model(inputs), rtol=1e-3, atol=1e-4)
 
@@ -194,6 +194,7 @@ def test_learns_an_order_that_no_bag_of_frames_tells(both):
     [
         ({"classes": 1}, "`classes` must be an integer of 2 or more. Got 1"),
         ({"joints": -1}, "`joints` must be an integer of 0 or more. Got -1"),
+        ({"joints": 5, "features": 4}, "`features` must be 0 for joints. Got 4"),
         ({"size": 8}, "`size` must be an integer of 16 or more. Got 8"),
         ({"pooling": "max"}, "`pooling` must be one of"),
         ({"cell": "gru"}, "`cell` must be one of"),
