@@ -15,6 +15,7 @@ from zoo.layers import LSTM, LSTMCell, SimpleRNN, SimpleRNNCell
 from zoo.layers.attention import AdditiveAttention, MultiplicativeAttention
 from zoo.layers.attention_decoder import AttentionDecoder
 from zoo.layers.constant_feature import ConstantFeature, GateOffsets
+from zoo.layers.location_attention import LocationSensitiveAttention
 from zoo.layers.mean_subtraction import MeanSubtraction
 from zoo.layers.one_hot_rnn import OneHotRNN
 from zoo.layers.recurrent_stack import RecurrentStack
@@ -27,6 +28,7 @@ from zoo.models.captioner import Captioner
 from zoo.models.char_lm import CharLM
 from zoo.models.recognizer import Recognizer
 from zoo.models.sentiment import SentimentClassifier
+from zoo.models.synthesizer import Synthesizer
 from zoo.models.translator import Translator
 
 X = np.random.default_rng(0).normal(size=(2, 3, 4)).astype("float32")
@@ -72,6 +74,7 @@ CASES = {
         lambda: AttentionDecoder(5, AdditiveAttention(3), "lstm_tanh", 0.1, True),
         (X[:, None], {"cells": X}),
     ),
+    LocationSensitiveAttention: Case(lambda: LocationSensitiveAttention(5, 2, 3, 1), (X, X)),
     MeanSubtraction: Case(lambda: MeanSubtraction(True)),
     OneHotRNN: Case(lambda: OneHotRNN(9, 5, "simple_rnn", False, False, 0.5), (TOKENS,)),
     ReparametrisedRNN: Case(lambda: ReparametrisedRNN(LSTMCell(4), 0.1, 2.0, 0.3), (X, H)),
@@ -94,6 +97,13 @@ CASES = {
     ),
     SentimentClassifier: Case(
         lambda: SentimentClassifier(9, 3, "last+attention", 4, 0.5, **READS), (TOKENS,)
+    ),
+    Synthesizer: Case(
+        lambda: Synthesizer(
+            *(9, 2, 4, 5, 3, 6, 3, 5, 2, 3, 4, 7),
+            *(1, "simple_rnn", 0.1, 0.2, 0.3, 0.4),
+        ),
+        ({"characters": TOKENS, "voice": TOKENS[:, 2] % 2, "mel": X, "lengths": np.array([3, 3])},),
     ),
     Translator: Case(
         lambda: Translator(9, **TRANSLATES, embedding_dropout=0.1, dropout=0.2),
