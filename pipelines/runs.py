@@ -113,7 +113,10 @@ def flags_to_json(flags: Any) -> dict[str, Any]:
 
 
 def _plain(value):
-    return str(value) if isinstance(value, Path) else value
+    """The value as it comes back from JSON."""
+    if isinstance(value, Path):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value
 
 
 def folder_of(task: str, flags: Any) -> Path:

@@ -30,12 +30,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from pipelines.action_recognition.signatures import gif_bytes
 from pipelines.audio import wav_bytes
 from pipelines.exporting import load_saved_model
 
 ROOT = Path(__file__).parents[1]
 RECORD = ROOT / "tests" / "shipped_answers.json"
 MODELS = (
+    "action_recognition",
     "action_recognition_joints",
     "captioning",
     "charlm_shakespeare",
@@ -135,6 +137,14 @@ def recordings() -> dict[str, bytes]:
     return {"example.wav": sentence, **made}
 
 
+def clips() -> dict[str, bytes]:
+    """Name -> clip: a drawn figure, a still, and what is none."""
+    figure = (ROOT / "pipelines" / "action_recognition" / "example.gif").read_bytes()
+    still = gif_bytes(np.full((1, 20, 30, 3), 90, np.uint8))
+    broken = {"cut-off.gif": figure[:5000], "text.gif": b"not a clip"}
+    return {"example.gif": figure, "still.gif": still, **broken}
+
+
 # Answers. Each yields (request, what it was answered as JSON).
 
 
@@ -149,7 +159,9 @@ def answers(name: str) -> Iterator[tuple[str, object]]:
         yield from _of_all(signatures, text=REVIEWS)
         yield "predict", predict(task, *map(os.fsdecode, REVIEWS))
         yield "predict --words", predict(task, "--words", *map(os.fsdecode, REVIEWS[:2]))
-    elif task == "action":
+    elif name == "action_recognition":
+        yield from _clips(signatures)
+    elif name == "action_recognition_joints":
         drawn = np.random.default_rng(0).normal(size=(3, 50, 20, 3)).astype(np.float32)
         yield from _of_all(signatures, joints=drawn, lengths=np.array([50, 7, 0], np.int32))
     elif task == "speech":
@@ -161,6 +173,17 @@ def answers(name: str) -> Iterator[tuple[str, object]]:
         yield from _translations(signatures, *languages)
     else:
         yield from _texts(signatures)
+
+
+def _clips(signatures):
+    files = clips()
+    for signature in ("serving_default", "belief"):
+        yield signature, ask(signatures[signature], clip_bytes=list(files.values()))
+    drawn = np.random.default_rng(0).integers(0, 256, (2, 9, 12, 10, 3), np.uint8)
+    lengths = np.array([9, 0], np.int32)
+    for signature in ("frames", "frames_belief"):
+        yield signature, ask(signatures[signature], frames=drawn, lengths=lengths)
+    yield "predict", predict("action_recognition", "example.gif", "still.gif")
 
 
 def _of_all(signatures, **inputs):
@@ -216,7 +239,7 @@ def predict(task: str, *arguments: str) -> list[str]:
     """The lines of `python -m pipelines.<task> predict ...`, in a folder with the example files."""
     shown, before = io.StringIO(), sys.argv
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        for name, content in (images() | recordings()).items():
+        for name, content in (images() | recordings() | clips()).items():
             Path(name).write_bytes(content)
         Path("example.txt").write_bytes(b"\n".join(PROMPTS))
         sys.argv = [f"pipelines.{task}", "predict", *arguments]

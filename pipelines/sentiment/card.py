@@ -27,7 +27,7 @@ A text is read up to {max_length} words and signs{cut}. A text without words get
 score 0, bytes that are not UTF-8 become signs, and neither touches the others of its batch. A
 letter and its marks are read alike in either form of Unicode (NFC, NFD), Korean in NFC alone.
 
-## Data
+{uses}## Data
 
 {data}
 
@@ -44,16 +44,31 @@ It has read {world}, in the language of those alone. It takes irony at its word,
 knowledge of the world tells, and a text of another kind gets an answer all the same. Do not decide
 about people by it.
 """
+USES = """## For and not for
+
+For opinions in English, short ones and whole reviews, to sort or to count them where a person
+looks at what matters:
+
+    python -m pipelines.sentiment predict "You won't regret booking this hotel."
+    python -m pipelines.sentiment predict "It isn't cheap, but it is worth every penny."
+
+Not for irony, not for sentences without an opinion, which get a label all the same, and not for
+other languages; it answers these wrongly, and without a sign of doubt:
+
+    python -m pipelines.sentiment predict "What a great way to ruin an evening."
+    python -m pipelines.sentiment predict "The train leaves at nine."
+
+"""
 DATA = {
     "demo": "Reviews composed by code (`datasets/sentiment/demo.py`); no terms.",
     "imdb": (
         "Large Movie Review Dataset v1.0 (Maas et al., ACL 2011): the labelled training reviews "
         "but for those held out for dev, by film. No licence text; the reviews are "
-        "their authors'."
+        "their authors', so weights that learnt from them are best kept to research."
     ),
     "sst2": (
         "SST-2 (Socher et al., EMNLP 2013): sentences of film critics, the published training "
-        "sentences. No licence text."
+        "sentences. No licence text; weights are best kept to research."
     ),
     "phrases": (
         "Opinions of a few words on films, products, places, services, people and meals, composed "
@@ -88,6 +103,7 @@ def model_card(flags: Train, measured: Mapping[str, Any]) -> str:
         model=_model(flags),
         max_length=flags.max_length,
         cut=CUTS[flags.cut],
+        uses=USES if {"imdb", "phrases"} <= set(sources) else "",
         data="\n\n".join(DATA[source] for source in sources),
         table=metrics_table(measured, f"{split} split"),
         made=made(measured, flags.seed),

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from pipelines import cli
+from pipelines.charlm.pipeline import PIPELINE as CHARLM
 from pipelines.sentiment.pipeline import PIPELINE
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "run_0_1"
-SHIPPED = Path(__file__).parents[2] / "saved_models" / "sentiment"  # exported by version 0.1
+SHIPPED = Path(__file__).parents[2] / "saved_models" / "charlm_shakespeare"  # by version 0.1
 SIZES = ["--limit=40", "--units=4", "--embedding-units=4", "--vocabulary-size=50"]
 TRAINED = {
     "demo": [*SIZES, "--epochs=1"],
@@ -56,13 +57,15 @@ def test_export_does_not_take_an_old_run(runs_dir, tmp_path, capsys, run):
 
 
 def test_a_model_that_version_0_1_exported_is_measured_and_answers(tmp_path, capsys):
+    (tmp_path / "text.txt").write_text("To be, or not to be: that is the question.\n" * 100)
     output = tmp_path / "metrics.json"
-    flags = ["--dataset=demo", "--limit=20", f"--model={SHIPPED}", f"--output={output}"]
-    assert cli.main(PIPELINE, ["evaluate", *flags]) == 0
+    data = ["--dataset=file", f"--data-dir={tmp_path / 'text.txt'}"]
+    flags = [*data, f"--model={SHIPPED}", f"--output={output}"]
+    assert cli.main(CHARLM, ["evaluate", *flags]) == 0
     metrics = json.loads(output.read_text())["metrics"]
-    assert set(metrics) == {"accuracy", "macro_f1", "loss", "ece", "ece_uncalibrated", "auc"}
+    assert set(metrics) == {"bits_per_char", "nats_per_char", "accuracy", "characters"}
+    assert metrics["characters"] > 0
     capsys.readouterr()
-    texts = ["A wonderful film, I loved it.", "Dull, and far too long."]
-    assert cli.main(PIPELINE, ["predict", *texts, f"--model={SHIPPED}"]) == 0
-    labels = [line.split("\t")[0] for line in capsys.readouterr().out.splitlines()]
-    assert labels == ["positive", "negative"]
+    flags = ["--length=9", "--temperature=0", f"--model={SHIPPED}"]
+    assert cli.main(CHARLM, ["predict", "ROMEO:", *flags]) == 0
+    assert capsys.readouterr().out.startswith("ROMEO:")

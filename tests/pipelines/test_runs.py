@@ -40,6 +40,7 @@ class Flags:
     units: int = 8
     learning_rate: float = 0.1
     data_dir: Path | None = None
+    heldout: tuple[str, ...] = ()
 
 
 def _names(folder):
@@ -129,6 +130,7 @@ def test_run_goes_on_with_the_same_flags(tmp_path):
         "units": 8,
         "learning_rate": 0.1,
         "data_dir": str(tmp_path / "photos"),
+        "heldout": [],
     }
 
 
@@ -267,6 +269,14 @@ def test_flag_that_is_younger_than_the_run_counts_as_its_default(tmp_path):
     runs.write_json(tmp_path / "config.json", {**old, "gone": 3})
     with pytest.raises(ValueError, match="--gone was 3, is None"):
         runs.open_run(tmp_path, Flags())
+
+
+def test_flag_of_several_values_goes_on_as_it_was_begun(tmp_path):
+    runs.open_run(tmp_path, Flags(heldout=("7", "5")))
+    trained(tmp_path)
+    runs.open_run(tmp_path, Flags(heldout=("7", "5")))
+    with pytest.raises(ValueError, match=r"--heldout was \['7', '5'\], is \['7'\]"):
+        runs.open_run(tmp_path, Flags(heldout=("7",)))
 
 
 def test_json_keeps_numpy_numbers_and_not_a_number(tmp_path):

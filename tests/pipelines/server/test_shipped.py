@@ -31,7 +31,7 @@ def cli(*arguments):
 
 
 def test_saved_model_cli_shows_the_signatures():
-    text = cli("show", "--dir", "saved_models/sentiment/1", "--all")
+    text = cli("show", "--dir", "saved_models/sentiment/2", "--all")
     assert "signature_def['serving_default']" in text
     assert "inputs['text'] tensor_info:\n        dtype: DT_STRING\n        shape: (-1)" in text
     assert "Method name is: tensorflow/serving/predict" in text
@@ -40,7 +40,7 @@ def test_saved_model_cli_shows_the_signatures():
 def test_saved_model_cli_runs_a_signature():
     arguments = ["--tag_set", "serve", "--signature_def", "serving_default"]
     arguments += ["--input_exprs", 'text=[b"I loved it, wonderful.", b"Dull and awful."]']
-    answer = cli("run", "--dir", "saved_models/sentiment/1", *arguments)
+    answer = cli("run", "--dir", "saved_models/sentiment/2", *arguments)
     assert re.search(r"key label:\n\[b'positive' b'negative'\]", answer)
 
 
