@@ -53,7 +53,7 @@ def recognizer(
         flags,
         classes=classes,
         joints=joints,
-        features=encoder.output_shape[-1] if encoder else 0,
+        features=encoder.output_shape[-1] if encoder else None,
         name="action_recognizer",
     )
     model = ActionRecognizer(**arguments)

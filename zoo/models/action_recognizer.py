@@ -52,8 +52,8 @@ class ActionRecognizer(Model):
         gate_offsets: whether it starts the gates of an LSTM at an offset: see `lecture_layer`.
         dropout: share of the features dropped on the way to each recurrent layer and to the
             readout, the same at all steps.
-        features: of a frame, from an image encoder outside of the model; 0: it has convolutions of
-            its own.
+        features: of a frame, from an image encoder outside of the model; None: the model has
+            convolutions of its own.
 
     Call arguments:
         inputs: under `input_name` one of `frames` `<uint8>[batch, time, size, size, 3]`, `features`
@@ -82,13 +82,15 @@ class ActionRecognizer(Model):
         constant_feature: bool = True,
         gate_offsets: bool = True,
         dropout: float = 0.0,
-        features: int = 0,
+        features: int | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
         check_integers(2, classes=classes)
-        check_integers(0, joints=joints, features=features)
-        check("features", "be 0 for joints", features, not (joints and features))
+        check_integers(0, joints=joints)
+        if features is not None:
+            check_integers(features=features)
+            check("features", "be None for joints", features, not joints)
         check_integers(16, size=size)
         check_integers(filters=filters, units=units)
         check_choice("pooling", pooling, POOLINGS)

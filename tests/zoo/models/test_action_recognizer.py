@@ -194,7 +194,7 @@ def test_learns_an_order_that_no_bag_of_frames_tells(both):
     [
         ({"classes": 1}, "`classes` must be an integer of 2 or more. Got 1"),
         ({"joints": -1}, "`joints` must be an integer of 0 or more. Got -1"),
-        ({"joints": 5, "features": 4}, "`features` must be 0 for joints. Got 4"),
+        ({"joints": 5, "features": 4}, "`features` must be None for joints. Got 4"),
         ({"size": 8}, "`size` must be an integer of 16 or more. Got 8"),
         ({"pooling": "max"}, "`pooling` must be one of"),
         ({"cell": "gru"}, "`cell` must be one of"),
