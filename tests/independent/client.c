@@ -66,6 +66,7 @@ static TF_Tensor* read_tensor(void) {
     if (type == TF_STRING) read_string((TF_TString*)data + i);
     else if (type == TF_FLOAT) ((float*)data)[i] = strtof(next(), NULL);
     else if (type == TF_INT32) ((int32_t*)data)[i] = atoi(next());
+    else if (type == TF_UINT8) ((uint8_t*)data)[i] = (uint8_t)atoi(next());
     else fail("An input is of a type that this client does not write.");
   }
   return tensor;

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 LIBRARY = Path(tf.sysconfig.get_lib())
 COMPILER = shutil.which("cc") or shutil.which("gcc")
 MODELS = sorted(path.name for path in (ROOT / "saved_models").iterdir() if path.is_dir())
-TYPES = {np.dtype(object): 7, np.dtype(np.float32): 1, np.dtype(np.int32): 3}
+TYPES = {np.dtype(kind): number for kind, number in ((object, 7), ("f4", 1), ("i4", 3), ("u1", 4))}
 READ = {1: np.float32, 3: np.int32, 7: bytes.fromhex, 10: lambda word: word == "1"}
 
 pytestmark = [
