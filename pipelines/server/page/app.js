@@ -47,7 +47,9 @@ async function names() {
 }
 
 async function choose(name) {
+  state.wanted = name;
   const { metadata } = await asJson(`/v1/models/${name}/metadata`);
+  if (state.wanted !== name) return; // another model was chosen while this one's answer was on its way
   const found = metadata.signature_def.signature_def;
   const kept = Object.entries(found).filter(
     ([, one]) => one.method_name && Object.keys(one.inputs).length,
