@@ -4,8 +4,9 @@ A source that is named twice has its training records twice in an epoch, and so 
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from datasets.arguments import check_choice
 from datasets.files import check_place
@@ -41,3 +42,23 @@ def folders(
         if not places[name].is_dir():
             raise ValueError(f"`data_dir` must be {wanted}. {places[name]} is no folder.")
     return places
+
+
+def described(
+    dataset: str, splits: Sequence[str], found: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What loaders understood of the sources, as of one data set.
+
+    Args:
+        dataset: the sources' names, joined.
+        splits: that were described.
+        found: source -> its own description. Of several, `sources` has them, and `splits` the first
+            size of each.
+    """
+    if len(found) == 1:
+        return {**next(iter(found.values())), "dataset": dataset}
+    sizes = {
+        split: {name: next(iter(each["splits"][split].values())) for name, each in found.items()}
+        for split in splits
+    }
+    return {"dataset": dataset, "splits": sizes, "sources": dict(found)}

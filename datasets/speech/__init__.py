@@ -8,7 +8,7 @@ the same for all.
 import functools
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from datasets.faults import Faults
 from datasets.files import stamps
 from datasets.speech import an4, demo, folder, fsdd, librispeech, speech_commands
 from datasets.speech.audio import ENDINGS
-from datasets.speech.utterances import CLIPPED, Survey, survey
+from datasets.speech.utterances import CLIPPED, Survey, stream, survey
 
 DATASETS = (
     *("demo", "an4", "fsdd", "fsdd_strings", "speech_commands", "librispeech"),
@@ -36,13 +36,6 @@ _SOURCES = {
 }
 _DIGITS = ("fsdd", "fsdd_strings")
 _LOG = logging.getLogger(__name__)
-_RECORD = {
-    "id": tf.TensorSpec([], tf.string),
-    "waveform": tf.TensorSpec([None], tf.float32),
-    "rate": tf.TensorSpec([], tf.int32),
-    "text": tf.TensorSpec([], tf.string),
-    "speaker": tf.TensorSpec([], tf.string),
-}
 
 
 def load(
@@ -84,16 +77,7 @@ def load(
         ValueError: an argument is unknown; files are not there or not in their layout; no utterance
             of the split can be used.
     """
-    usable = _survey(dataset, split, data_dir, limit, seed, unheard).usable
-
-    def records() -> Iterator[dict]:
-        for utterance in usable:
-            waveform, rate = utterance.audio()
-            fields = (utterance.id, waveform, rate, utterance.text, utterance.speaker)
-            yield dict(zip(_RECORD, fields, strict=True))
-
-    stream = tf.data.Dataset.from_generator(records, output_signature=_RECORD)
-    return stream.apply(tf.data.experimental.assert_cardinality(len(usable)))
+    return stream(_survey(dataset, split, data_dir, limit, seed, unheard).usable)
 
 
 def describe(

@@ -8,27 +8,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from datasets.arguments import check_choice, check_limit
 from datasets.files import check_place, find_files, read_lines
 from datasets.inspection import share_of
 from datasets.speech import sentences
 from datasets.speech.espeak import data_folder, speak
-from datasets.speech.utterances import Utterance, split_of, tidy
+from datasets.speech.utterances import Utterance, split_of, stream, tidy
 
 SPLITS = ("train", "dev", "test")
 COUNTS = {"train": 1600, "dev": 60, "test": 60}  # of the demo's sentences
 VOICE, PACE = "en-us", 150  # words a minute
 _NUMBERS = {"train": 0, "dev": 1, "test": 2}
 _HINT = "a folder with text files (.txt), a text a line"
-_RECORD = {
-    "id": tf.TensorSpec([], tf.string),
-    "waveform": tf.TensorSpec([None], tf.float32),
-    "rate": tf.TensorSpec([], tf.int32),
-    "text": tf.TensorSpec([], tf.string),
-    "speaker": tf.TensorSpec([], tf.string),
-}
 
 
 def load(split: str, data_dir: Path | str | None = None, limit: int | None = None):
@@ -47,16 +39,7 @@ def load(split: str, data_dir: Path | str | None = None, limit: int | None = Non
         ImportError: `espeakng-loader` is not installed.
         ValueError: an argument is unknown, there is no text file, or the split is empty.
     """
-    listed = utterances(split, data_dir, limit)
-
-    def records():
-        for utterance in listed:
-            waveform, rate = utterance.audio()
-            fields = (utterance.id, waveform, rate, utterance.text, utterance.speaker)
-            yield dict(zip(_RECORD, fields, strict=True))
-
-    stream = tf.data.Dataset.from_generator(records, output_signature=_RECORD)
-    return stream.apply(tf.data.experimental.assert_cardinality(len(listed)))
+    return stream(utterances(split, data_dir, limit))
 
 
 def describe(splits: Sequence[str] = SPLITS, data_dir=None, limit: int | None = None) -> dict:

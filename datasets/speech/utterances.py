@@ -3,9 +3,11 @@
 import functools
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+import tensorflow as tf
 
 from datasets.faults import Faults
 from datasets.files import broken_letters
@@ -20,6 +22,13 @@ NO_LINE = "audio file without a transcript"
 NO_FILE = "transcript without an audio file"
 REPEATED = "further transcript of a recording"
 NOT_UTF8 = "line that is not UTF-8"
+_RECORD = {
+    "id": tf.TensorSpec([], tf.string),
+    "waveform": tf.TensorSpec([None], tf.float32),
+    "rate": tf.TensorSpec([], tf.int32),
+    "text": tf.TensorSpec([], tf.string),
+    "speaker": tf.TensorSpec([], tf.string),
+}
 
 
 class Utterance(NamedTuple):
@@ -29,6 +38,19 @@ class Utterance(NamedTuple):
     text: str
     speaker: str  # "" if unknown
     audio: Callable[[], Audio]
+
+
+def stream(utterances: Sequence[Utterance]) -> tf.data.Dataset:
+    """Records, as `datasets.speech.load` has them; the sound is decoded or made in each pass."""
+
+    def records() -> Iterator[dict]:
+        for utterance in utterances:
+            waveform, rate = utterance.audio()
+            fields = (utterance.id, waveform, rate, utterance.text, utterance.speaker)
+            yield dict(zip(_RECORD, fields, strict=True))
+
+    dataset = tf.data.Dataset.from_generator(records, output_signature=_RECORD)
+    return dataset.apply(tf.data.experimental.assert_cardinality(len(utterances)))
 
 
 class Survey(NamedTuple):

@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from datasets import speech
-from datasets.mixture import folders, parts
+from datasets.mixture import described, folders, parts
 
 MADE = ("demo",)  # by code: without a folder
 WITH_UNHEARD = ("fsdd", "fsdd_strings")  # whose speakers can be left out by name
@@ -50,13 +50,7 @@ def describe(flags: Any, splits: Sequence[str]) -> dict[str, Any]:
         name: speech.describe(name, splits, place, **options)
         for name, place, options in _sources(flags)
     }
-    if len(found) == 1:
-        return {**next(iter(found.values())), "dataset": flags.dataset}
-    sizes = {
-        split: {name: next(iter(each["splits"][split].values())) for name, each in found.items()}
-        for split in splits
-    }
-    return {"dataset": flags.dataset, "splits": sizes, "sources": found}
+    return described(flags.dataset, splits, found)
 
 
 def raw_files(flags: Any) -> list[Path]:

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from datasets import speech
 from datasets.arguments import check_choice
-from datasets.mixture import folders, parts
+from datasets.mixture import described, folders, parts
 from datasets.speech import one_voice
 
 SOURCES = ("demo", "espeak", "asterisk", "folder")
@@ -34,8 +34,9 @@ def load(flags: Any, split: str, voice: str | None = None) -> Iterator[tuple[int
     for number, (name, place) in enumerate(_places(flags).items()):
         if voice not in (None, name):
             continue
+        source = _load(name, split, place, flags.limit)
         for _ in range(counts[name] if split == "train" else 1):
-            for record in _load(name, split, place, flags.limit).as_numpy_iterator():
+            for record in source.as_numpy_iterator():
                 prefix = f"{name}/" if len(counts) > 1 else ""
                 yield number, {**record, "id": prefix + record["id"].decode("utf-8", "replace")}
 
@@ -47,13 +48,7 @@ def describe(flags: Any, splits: Sequence[str]) -> dict[str, Any]:
         ValueError: a source is unknown or cannot be used.
     """
     found = {name: _describe(name, splits, place, flags) for name, place in _places(flags).items()}
-    if len(found) == 1:
-        return {**next(iter(found.values())), "dataset": flags.dataset}
-    sizes = {
-        split: {name: next(iter(each["splits"][split].values())) for name, each in found.items()}
-        for split in splits
-    }
-    return {"dataset": flags.dataset, "splits": sizes, "sources": found}
+    return described(flags.dataset, splits, found)
 
 
 def raw_files(flags: Any) -> list[Path]:

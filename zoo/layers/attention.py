@@ -32,7 +32,7 @@ class Attention(keras.layers.Layer):
 
     def call(self, queries, memory, keys=None, memory_mask=None):
         keys = self.keys(memory) if keys is None else keys
-        weights = _weights(self.energies(queries, keys), memory_mask, self.compute_dtype)
+        weights = weights_of(self.energies(queries, keys), memory_mask, self.compute_dtype)
         return ops.matmul(weights, memory), weights
 
     def begin(self, memory) -> list:
@@ -186,7 +186,7 @@ def attention_layer(attention: str, units: int, name: str) -> Attention | None:
     return MultiplicativeAttention(name=name) if attention == "multiplicative" else None
 
 
-def _weights(energies, memory_mask, dtype):
+def weights_of(energies, memory_mask, dtype):
     """α from e `<float>[batch, time, cells]` and the mask `<bool>[batch, cells]`, or None.
 
     Padding has α = 0, save in a row that is all padding: there all α are alike.

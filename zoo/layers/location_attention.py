@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from zoo.checks import check_integers
-from zoo.layers.attention import AdditiveAttention, _weights
+from zoo.layers.attention import AdditiveAttention, weights_of
 from zoo.layers.time_loop import scan
 
 LEAST = 1e-6  # of the share of a cell that is out of reach: its gradient stays alive
@@ -104,7 +104,7 @@ class LocationSensitiveAttention(AdditiveAttention):
             ahead = ops.pad(reach, ((0, 0), (0, 0), (self.advance, 0)))
             reach = sum(ahead[:, :, i : i + cells] for i in range(self.advance + 1))
             energies = ops.cast(energies, reach.dtype) + ops.log(reach + LEAST)
-        weights = _weights(energies, memory_mask, self.compute_dtype)
+        weights = weights_of(energies, memory_mask, self.compute_dtype)
         return weights, [weights, total + weights]
 
     def _location(self, last, total):

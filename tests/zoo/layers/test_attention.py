@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from tests.zoo.layers.layer_checks import OneList
 from zoo.layers.attention import AdditiveAttention, MultiplicativeAttention
 
 BATCH, TIME, CELLS, QUERY, FEATURES, UNITS = 3, 4, 5, 2, 3, 6
@@ -11,17 +12,8 @@ MASK = np.array([[1, 1, 1, 1, 1], [1, 0, 1, 0, 0], [0, 0, 0, 1, 0]], bool)
 
 
 @keras.saving.register_keras_serializable(package="tests")
-class OneArgument(AdditiveAttention):
-    """The layer as the shared check calls it: with one list."""
-
-    def build(self, shapes):
-        super().build(*shapes)
-
-    def call(self, inputs):
-        return super().call(*inputs)
-
-    def compute_output_shape(self, shapes):
-        return super().compute_output_shape(*shapes)
+class OneArgument(OneList, AdditiveAttention):
+    """The layer as the shared check calls it."""
 
 
 def numpy_attention(queries, memory, W_q, W_k, v, mask):
@@ -171,17 +163,8 @@ def test_units_are_checked(units):
 
 
 @keras.saving.register_keras_serializable(package="tests")
-class OneProduct(MultiplicativeAttention):
-    """The multiplicative layer as the shared check calls it: with one list."""
-
-    def build(self, shapes):
-        super().build(*shapes)
-
-    def call(self, inputs):
-        return super().call(*inputs)
-
-    def compute_output_shape(self, shapes):
-        return super().compute_output_shape(*shapes)
+class OneProduct(OneList, MultiplicativeAttention):
+    """The multiplicative layer as the shared check calls it."""
 
 
 def make_product(dtype="float64") -> MultiplicativeAttention:

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from tests.zoo.layers.layer_checks import OneList
 from zoo.layers.attention_decoder import AttentionDecoder
 from zoo.layers.location_attention import LEAST, LocationSensitiveAttention
 
@@ -12,17 +13,8 @@ MASK = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]], bool)
 
 
 @keras.saving.register_keras_serializable(package="tests")
-class OneLocation(LocationSensitiveAttention):
-    """The layer as the shared check calls it: with one list."""
-
-    def build(self, shapes):
-        super().build(*shapes)
-
-    def call(self, inputs):
-        return super().call(*inputs)
-
-    def compute_output_shape(self, shapes):
-        return super().compute_output_shape(*shapes)
+class OneLocation(OneList, LocationSensitiveAttention):
+    """The layer as the shared check calls it."""
 
 
 def make(advance=0, dtype="float64", kernel=KERNEL) -> LocationSensitiveAttention:
